@@ -1,0 +1,108 @@
+-- What do restarts and swaps do to the charges of one subscription? Rule R7.
+--
+-- Takes the subscription's charges as arrays in the order of R6 and returns one row
+-- a charge: the money its MRR comes from, where it ends, and its months. Pure: it
+-- reads no table. Each charge is looked at in turn, against the earlier ones that
+-- are still running, that is, whose current end lies behind its start.
+--
+--   Swap     A change from a longer to a shorter plan that one invoice settles: its
+--            net is negative, and it ends with charges that began earlier. Its net
+--            and their unused rests make the price of one month; where that is worth
+--            more than 0.05, they end here and a term of one month begins.
+--   Restart  A term that begins more than 12 hours before earlier charges end, and
+--            ends at another time than they do, starts a new cycle. They end here,
+--            and what was credited for their unused rests (where they are paid) is
+--            added back to it, but never less than 0.
+--
+-- Money is in cents, as numeric, since unused rests are fractions. `is_settled` marks
+-- credits that a restart took into account.
+create or replace function pipeline.walk_subscription(
+    p_time_zone text,
+    p_starts timestamp[],
+    p_ends timestamp[],
+    p_period_starts timestamp[],
+    p_net bigint[],
+    p_months integer[],
+    p_is_paid boolean[]
+)
+returns table (
+    place bigint,
+    amount numeric,
+    months integer,
+    ends_at timestamp,
+    billed_until timestamp,
+    is_settled boolean
+)
+language plpgsql
+immutable
+parallel safe
+set search_path = ''
+as $$
+declare
+    v_amounts numeric[] := p_net;
+    v_months integer[] := p_months;
+    -- The charge's own end, and where it ends by now.
+    v_own_ends timestamp[] := p_ends;
+    v_ends timestamp[] := p_ends;
+    v_is_settled boolean[] := array_fill(false, array[cardinality(p_net)]);
+    v_running integer[];
+    v_unused numeric;
+    v_start timestamp;
+begin
+    for x in 1 .. cardinality(p_net) loop
+        v_start := p_starts[x];
+
+        if p_net[x] < 0 and p_period_starts[x] between v_start - interval '2 hours' and v_start + interval '2 hours' then
+            select array_agg(a), sum(
+                v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
+                / extract(epoch from v_own_ends[a] - p_starts[a])
+            )
+            into v_running, v_unused
+            from generate_series(1, x - 1) a
+            where p_starts[a] < v_start
+                and v_ends[a] > v_start
+                and (v_own_ends[a] at time zone 'UTC' at time zone p_time_zone)::date
+                    = (v_own_ends[x] at time zone 'UTC' at time zone p_time_zone)::date;
+
+            if round(p_net[x] + v_unused, 6) > 5 then
+                for y in 1 .. cardinality(v_running) loop
+                    v_ends[v_running[y]] := v_start;
+                end loop;
+                v_amounts[x] := p_net[x] + v_unused;
+                v_months[x] := 1;
+                v_own_ends[x] := v_start + interval '1 month';
+                v_ends[x] := v_own_ends[x];
+            end if;
+        end if;
+
+        if v_months[x] is not null then
+            select array_agg(a), sum(
+                v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
+                / extract(epoch from v_own_ends[a] - p_starts[a])
+            ) filter (where p_is_paid[a])
+            into v_running, v_unused
+            from generate_series(1, x - 1) a
+            where p_starts[a] <= v_start
+                and v_ends[a] > v_start + interval '12 hours'
+                and v_own_ends[a] not between v_own_ends[x] - interval '12 hours' and v_own_ends[x] + interval '12 hours';
+
+            v_amounts[x] := v_amounts[x] + greatest(v_unused, 0);
+            for y in 1 .. coalesce(cardinality(v_running), 0) loop
+                v_ends[v_running[y]] := v_start;
+                v_is_settled[v_running[y]] := v_is_settled[v_running[y]]
+                    or (p_is_paid[v_running[y]] and p_net[v_running[y]] < 0);
+            end loop;
+        end if;
+    end loop;
+
+    return query
+    select w.place, w.amount, w.months, w.ends_at, w.billed_until, w.is_settled
+    from unnest(v_amounts, v_months, v_ends, v_own_ends, v_is_settled)
+        with ordinality as w (amount, months, ends_at, billed_until, is_settled, place);
+end;
+$$;
+
+comment on function pipeline.walk_subscription(text, timestamp[], timestamp[], timestamp[], bigint[], integer[], boolean[]) is
+    'R7: restarts and swaps among the charges of one subscription, given as arrays in their order; one row a charge, amounts in cents, times in UTC.';
+revoke all on function pipeline.walk_subscription(text, timestamp[], timestamp[], timestamp[], bigint[], integer[], boolean[]) from public;
+grant execute on function pipeline.walk_subscription(text, timestamp[], timestamp[], timestamp[], bigint[], integer[], boolean[]) to pgmrr_writer;

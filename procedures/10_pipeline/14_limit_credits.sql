@@ -1,0 +1,42 @@
+-- What do the credits of one subscription really take away? Rule "Credits" after R8.
+--
+-- Takes the subscription's charges as arrays in the order of their starts, MRR in
+-- cents, and returns one row a charge with the MRR that counts. A credit takes away at
+-- most the MRR of the charges that start before it and are running at its start; an
+-- earlier credit counts there with what it took itself. Pure: it reads no table.
+create or replace function pipeline.limit_credits(p_starts timestamp[], p_ends timestamp[], p_mrr bigint[])
+returns table (
+    place bigint,
+    mrr bigint
+)
+language plpgsql
+immutable
+parallel safe
+set search_path = ''
+as $$
+declare
+    v_mrr bigint[] := p_mrr;
+    v_running numeric;
+begin
+    for x in 1 .. cardinality(p_mrr) loop
+        if p_mrr[x] < 0 then
+            select coalesce(sum(v_mrr[a]), 0)
+            into v_running
+            from generate_series(1, x - 1) a
+            where p_starts[a] < p_starts[x]
+                and p_ends[a] > p_starts[x];
+
+            v_mrr[x] := greatest(p_mrr[x], - greatest(v_running, 0));
+        end if;
+    end loop;
+
+    return query
+    select w.place, w.mrr
+    from unnest(v_mrr) with ordinality as w (mrr, place);
+end;
+$$;
+
+comment on function pipeline.limit_credits(timestamp[], timestamp[], bigint[]) is
+    'Limits the credits of one subscription to the MRR running at their start; arrays in the order of the starts, MRR in cents, one row a charge.';
+revoke all on function pipeline.limit_credits(timestamp[], timestamp[], bigint[]) from public;
+grant execute on function pipeline.limit_credits(timestamp[], timestamp[], bigint[]) to pgmrr_writer;

@@ -1,0 +1,50 @@
+-- Notes the currencies of the ledger and their factors to the reporting currency.
+-- Rule R13.
+--
+-- The reporting currency is the setting, else the only currency of the company, else
+-- EUR. A currency that must be converted and has no rate is an error.
+create or replace procedure pipeline.update_currencies()
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_reporting text;
+    v_missing text;
+begin
+    delete from ledger.currency;
+
+    select coalesce(
+        (select s.reporting_currency from meta.setting s),
+        case when count(distinct d.currency) = 1 then min(d.currency) end,
+        'EUR'
+    )
+    into v_reporting
+    from ledger.daily_change_cents d;
+
+    select string_agg(distinct needed.currency, ', ')
+    into v_missing
+    from ledger.daily_change_cents d
+    cross join lateral (values (d.currency), (v_reporting)) needed (currency)
+    where d.currency <> v_reporting
+        and pipeline.rate(needed.currency) is null;
+
+    if v_missing is not null then
+        raise exception using
+            errcode = 'MR005',
+            message = format('no exchange rate for %s', v_missing),
+            hint = format('Set it, in units for one euro: pgmrr fx --set %s=RATE', split_part(v_missing, ',', 1));
+    end if;
+
+    insert into ledger.currency (currency, reporting_currency, factor)
+    select distinct
+        d.currency,
+        v_reporting,
+        case when d.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(d.currency) end
+    from ledger.daily_change_cents d;
+end;
+$$;
+
+comment on procedure pipeline.update_currencies() is
+    'R13: notes the currencies of the ledger with their factors to the reporting currency. Error MR005 where a rate is missing.';
+revoke all on procedure pipeline.update_currencies() from public;
+grant execute on procedure pipeline.update_currencies() to pgmrr_writer;

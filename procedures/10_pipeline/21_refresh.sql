@@ -1,0 +1,77 @@
+-- Brings charges, ledger and totals up to date for some customers (all: NULL).
+--
+-- One transaction with the facts: readers see the old state or the new one. The cost
+-- depends on the customers given. Where the beginning of the history has moved, the
+-- kinds of all may depend on it, and all are refreshed. Refresh = rebuild, always.
+-- Plans are made for the customers at hand: few of them want look-ups, all of them scans.
+create or replace procedure pipeline.refresh(p_customers text[])
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_customers text[] := p_customers;
+begin
+    perform pipeline.lock();
+
+    if exists (
+        select
+        from pipeline.coverage_at() now_known
+        join meta.coverage c
+            on (c.is_truncated, c.first_invoice_at, c.observed_from)
+            is distinct from (now_known.is_truncated, now_known.first_invoice_at, now_known.observed_from)
+    ) then
+        v_customers := null;
+    end if;
+
+    update meta.coverage c
+    set is_truncated = now_known.is_truncated,
+        first_invoice_at = now_known.first_invoice_at,
+        observed_from = now_known.observed_from,
+        complete_through = now_known.complete_through
+    from pipeline.coverage_at() now_known;
+
+    if v_customers is null then
+        delete from ledger.daily_change_cents;
+        delete from ledger.daily_term_cents;
+    else
+        call pipeline.add_to_daily(v_customers, -1);
+    end if;
+
+    delete from billing.charge_cents c
+    where v_customers is null or c.customer_id = any(v_customers);
+
+    insert into billing.charge_cents (
+        customer_id, invoice_id, subscription_id, currency, basis, is_unpaid, is_renewal, carries_arrears, months,
+        starts_on, ends_on, issued_at, starts_at, ends_at, billed_until, net, amount, mrr, unmatched
+    )
+    select
+        c.customer_id, c.invoice_id, c.subscription_id, c.currency, c.basis, c.is_unpaid, c.is_renewal,
+        c.carries_arrears, c.months, c.starts_on, c.ends_on, c.issued_at, c.starts_at, c.ends_at, c.billed_until,
+        c.net, c.amount, c.mrr, c.unmatched
+    from pipeline.charges(v_customers) c;
+
+    delete from ledger.movement_cents m
+    where v_customers is null or m.customer_id = any(v_customers);
+
+    insert into ledger.movement_cents (
+        customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change
+    )
+    select m.customer_id, m.currency, m.effective_on, m.kind, m.customers, m.change, m.balance, m.unpaid_change
+    from pipeline.movements(v_customers) m;
+
+    call pipeline.add_to_daily(v_customers, 1);
+    delete from ledger.daily_change_cents d where d.movements = 0;
+    delete from ledger.daily_term_cents d where d.charges = 0;
+
+    update meta.coverage c
+    set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
+
+    call pipeline.update_currencies();
+end;
+$$;
+
+comment on procedure pipeline.refresh(text[]) is
+    'Brings charges, ledger and totals up to date for the customers given (NULL: all). Error MR005 where a currency has no exchange rate.';
+revoke all on procedure pipeline.refresh(text[]) from public;
+grant execute on procedure pipeline.refresh(text[]) to pgmrr_writer;
