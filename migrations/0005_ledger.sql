@@ -70,8 +70,8 @@ comment on column ledger.daily_term_cents.starts_on is 'The day.';
 comment on column ledger.daily_term_cents.currency is 'ISO 4217 code.';
 comment on column ledger.daily_term_cents.months is 'Length of the term in months.';
 comment on column ledger.daily_term_cents.is_renewal is 'True for renewals, false for first terms.';
-comment on column ledger.daily_term_cents.charges is 'How many charges with basis term and MRR above 0.';
-comment on column ledger.daily_term_cents.mrr is 'Their MRR.';
+comment on column ledger.daily_term_cents.charges is 'How many charges with basis term.';
+comment on column ledger.daily_term_cents.mrr is 'MRR of those above 0.';
 
 create table ledger.currency (
     currency text collate "C" not null,

@@ -2,7 +2,8 @@
 --
 -- One row. An export's first and last day are partial: MRR is known from the day
 -- after its first invoice to the day before its last one. A complete history is
--- known from its first to its last day. The dates are those of the files as read,
+-- known from its first to its last day. A setting overrides the first day of a truncated
+-- one. The dates are those of the files as read,
 -- so that coverage does not depend on the order in which they came.
 create or replace function pipeline.coverage_at(p_batch bigint default null)
 returns table (
@@ -19,11 +20,9 @@ begin atomic
         coalesce(bool_or(b.is_truncated), false),
         min(b.first_invoice_at),
         coalesce(
-            case when count(*) > 0 then min(s.observed_from) end,
-            case
-                when bool_or(b.is_truncated) then (min(b.first_invoice_at) at time zone min(s.time_zone))::date + 1
-                else min(b.covered_from)
-            end
+            case when bool_or(b.is_truncated) then min(s.observed_from) end,
+            case when bool_or(b.is_truncated) then (min(b.first_invoice_at) at time zone min(s.time_zone))::date + 1 end,
+            min(b.covered_from)
         ),
         max(coalesce(b.covered_through, (b.last_invoice_at at time zone s.time_zone)::date - 1))
     from meta.batch b

@@ -48,9 +48,11 @@ declare
     v_running integer[];
     v_unused numeric;
     v_start timestamp;
+    v_is_swap boolean;
 begin
     for x in 1 .. cardinality(p_net) loop
         v_start := p_starts[x];
+        v_is_swap := false;
 
         if p_net[x] < 0 and p_period_starts[x] between v_start - interval '2 hours' and v_start + interval '2 hours' then
             select array_agg(a), sum(
@@ -64,7 +66,8 @@ begin
                 and (v_own_ends[a] at time zone 'UTC' at time zone p_time_zone)::date
                     = (v_own_ends[x] at time zone 'UTC' at time zone p_time_zone)::date;
 
-            if round(p_net[x] + v_unused, 6) > 5 then
+            v_is_swap := coalesce(round(p_net[x] + v_unused, 6) > 5, false);
+            if v_is_swap then
                 for y in 1 .. cardinality(v_running) loop
                     v_ends[v_running[y]] := v_start;
                 end loop;
@@ -75,7 +78,7 @@ begin
             end if;
         end if;
 
-        if v_months[x] is not null then
+        if v_months[x] is not null and not v_is_swap then
             select array_agg(a), sum(
                 v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
                 / extract(epoch from v_own_ends[a] - p_starts[a])

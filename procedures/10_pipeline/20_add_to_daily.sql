@@ -33,11 +33,10 @@ begin
         c.months,
         c.is_renewal,
         p_sign * count(*),
-        p_sign * sum(c.mrr)
+        p_sign * sum(greatest(c.mrr, 0))
     from billing.charge_cents c
     where (p_customers is null or c.customer_id = any(p_customers))
         and c.basis = 'term'
-        and c.mrr > 0
     group by c.starts_on, c.currency, c.months, c.is_renewal
     on conflict on constraint daily_term_pkey do update
     set charges = d.charges + excluded.charges,

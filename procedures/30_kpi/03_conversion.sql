@@ -1,0 +1,38 @@
+-- What is one unit of p_from worth in p_to? Rule R13. Error MR005 where a rate is
+-- missing.
+create or replace function kpi.conversion(p_from text, p_to text)
+returns numeric
+language plpgsql
+stable
+parallel safe
+set search_path = ''
+as $$
+declare
+    v_factor numeric;
+begin
+    if upper(p_from) = upper(p_to) then
+        return 1;
+    end if;
+
+    select wanted.per_euro / given.per_euro
+    into v_factor
+    from kpi.exchange_rate wanted
+    cross join kpi.exchange_rate given
+    where wanted.currency = upper(p_to)
+        and given.currency = upper(p_from);
+
+    if v_factor is null then
+        raise exception using
+            errcode = 'MR005',
+            message = format('no exchange rate from %s to %s', p_from, p_to),
+            hint = 'See the rates with pgmrr fx, and set one, in units for one euro, with pgmrr fx --set CUR=RATE.';
+    end if;
+
+    return v_factor;
+end;
+$$;
+
+comment on function kpi.conversion(text, text) is
+    'R13: units of p_to for one unit of p_from. Error MR005 where a rate is missing.';
+revoke all on function kpi.conversion(text, text) from public;
+grant execute on function kpi.conversion(text, text) to pgmrr_reader, pgmrr_writer;
