@@ -5,7 +5,13 @@
 --     + churn = closing, exactly.
 -- Growth = (closing - opening - preexisting) / opening. It needs churn to be observable
 -- in the whole month, and is NULL where it is not.
+--
+-- The boundaries are found once, in a materialized step: the functions that take them
+-- are inlined and would find them anew for each row.
 create or replace view kpi.mrr_monthly as
+with boundary as materialized (
+    select kpi.month_boundaries() as days
+)
 select
     date_trunc('month', w.first_on::timestamp)::date as month,
     w.first_on,
@@ -35,7 +41,8 @@ select
     and w.last_on = (date_trunc('month', w.first_on::timestamp) + interval '1 month - 1 day')::date as is_whole,
     w.mrr_is_complete,
     w.churn_is_observable
-from kpi.waterfall(kpi.month_boundaries()) w;
+from boundary b
+cross join lateral kpi.waterfall(b.days) w;
 
 comment on view kpi.mrr_monthly is 'The waterfall by month: one row a calendar month, clipped to coverage, in the reporting currency. opening + all kinds = closing.';
 comment on column kpi.mrr_monthly.month is 'First day of the calendar month.';

@@ -2,7 +2,13 @@
 --
 -- One row a calendar month, clipped to coverage, in the reporting currency. LTV = ARPA /
 -- mean customer churn rate of the last up to six whole months with observable churn.
+--
+-- The boundaries are found once, in a materialized step: the functions that take them
+-- are inlined and would find them anew for each row.
 create or replace view kpi.retention_monthly as
+with boundary as materialized (
+    select kpi.month_boundaries() as days
+)
 select
     date_trunc('month', r.first_on::timestamp)::date as month,
     r.first_on,
@@ -29,7 +35,8 @@ select
         when r.opening = 0 then 'nothing to keep: the opening is 0'
         when not w.is_whole then 'part of a month'
     end as note
-from kpi.retention_by_period(kpi.month_boundaries()) r
+from boundary b
+cross join lateral kpi.retention_by_period(b.days) r
 cross join lateral (
     select
         date_trunc('month', r.first_on::timestamp) = r.first_on

@@ -2,7 +2,13 @@
 --
 -- One row a covered calendar month, clipped to coverage; none where there are no
 -- sessions.
+--
+-- The boundaries are found once, in a materialized step: the functions that take them
+-- are inlined and would find them anew for each row.
 create or replace view kpi.engagement_monthly as
+with boundary as materialized (
+    select kpi.month_boundaries() as days
+)
 select
     date_trunc('month', e.first_on::timestamp)::date as month,
     e.first_on,
@@ -11,7 +17,8 @@ select
     e.customers_with_sessions,
     e.customers_active,
     e.sessions_per_customer
-from kpi.engagement_by_period(kpi.month_boundaries()) e;
+from boundary b
+cross join lateral kpi.engagement_by_period(b.days) e;
 
 comment on view kpi.engagement_monthly is 'Use of the product by month: one row a covered calendar month; none where there are no sessions.';
 comment on column kpi.engagement_monthly.month is 'First day of the calendar month.';
