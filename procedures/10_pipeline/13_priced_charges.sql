@@ -90,7 +90,7 @@ begin atomic
             and p.currency = o.currency
         group by p.customer_id, p.subscription_id, p.currency
     ),
-    walked as (
+    walked as materialized (
         select
             h.customer_id,
             h.invoice_ids[w.place] as invoice_id,
@@ -100,9 +100,8 @@ begin atomic
             w.billed_until,
             w.is_settled
         from history h
-        cross join meta.setting s
         cross join lateral pipeline.walk_subscription(
-            s.time_zone, h.starts, h.ends, h.period_starts, h.net, h.months, h.is_paid
+            (select s.time_zone from meta.setting s), h.starts, h.ends, h.period_starts, h.net, h.months, h.is_paid
         ) w
     ),
     adjusted as materialized (
@@ -118,7 +117,10 @@ begin atomic
             p.starts_at,
             coalesce(w.ends_at, p.ends_at) as ends_at,
             coalesce(w.billed_until, p.ends_at) as billed_until,
-            (coalesce(w.billed_until, p.ends_at) at time zone 'UTC' at time zone s.time_zone)::date as billed_until_on,
+            (
+                coalesce(w.billed_until, p.ends_at) at time zone 'UTC'
+                at time zone (select s.time_zone from meta.setting s)
+            )::date as billed_until_on,
             p.net,
             coalesce(w.amount, p.net) as amount,
             coalesce(w.months, p.months) as months,
@@ -126,7 +128,6 @@ begin atomic
             coalesce(w.is_settled, false) as is_settled,
             p.place
         from period p
-        cross join meta.setting s
         left join walked w
             on w.customer_id = p.customer_id
             and w.invoice_id = p.invoice_id

@@ -67,7 +67,8 @@ begin atomic
             min(p.place) as place
         from priced p
         where p.basis = 'term'
-            and (select c.is_truncated and s.implied_cycles from pipeline.coverage_at(p_batch) c cross join meta.setting s)
+            and (select c.is_truncated from pipeline.coverage_at(p_batch) c)
+            and (select s.implied_cycles from meta.setting s)
         group by p.customer_id, p.subscription_id, p.currency
     ),
     renewal as (
@@ -80,7 +81,7 @@ begin atomic
             r.issued_at,
             r.period_start,
             r.starts_at,
-            (r.starts_at at time zone 'UTC' at time zone s.time_zone)::date as starts_on,
+            (r.starts_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date as starts_on,
             r.mrr,
             r.place
         from first_term f
@@ -89,11 +90,10 @@ begin atomic
             and r.subscription_id = f.subscription_id
             and r.currency = f.currency
             and r.place = f.place
-        cross join pipeline.coverage_at(p_batch) c
-        cross join meta.setting s
         where r.period_end - r.period_start >= interval '28 days'
             and r.starts_at between r.period_end - interval '12 hours' and r.period_end + interval '12 hours'
-            and r.period_start < c.first_invoice_at at time zone 'UTC'
+            and r.period_start
+            < (select c.first_invoice_at at time zone 'UTC' from pipeline.coverage_at(p_batch) c)
     ),
     implied as (
         select
@@ -182,7 +182,7 @@ begin atomic
             and c.currency = d.currency
         group by c.customer_id, c.subscription_id, c.currency
     ),
-    limited as (
+    limited as materialized (
         select
             h.customer_id,
             h.invoice_ids[l.place] as invoice_id,
@@ -202,8 +202,8 @@ begin atomic
         c.is_renewal,
         c.carries_arrears,
         c.months,
-        (c.starts_at at time zone 'UTC' at time zone s.time_zone)::date,
-        (c.ends_at at time zone 'UTC' at time zone s.time_zone)::date,
+        (c.starts_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date,
+        (c.ends_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date,
         c.issued_at at time zone 'UTC',
         c.starts_at at time zone 'UTC',
         c.ends_at at time zone 'UTC',
@@ -213,7 +213,6 @@ begin atomic
         coalesce(l.mrr, c.mrr),
         case when c.is_settled then 0 else coalesce(l.mrr - c.mrr, 0) end
     from charge c
-    cross join meta.setting s
     left join limited l
         on l.customer_id = c.customer_id
         and l.invoice_id = c.invoice_id

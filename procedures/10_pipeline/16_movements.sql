@@ -167,9 +167,10 @@ begin atomic
         select
             b.customer_id,
             case
-                when b.first_active_on < v.observed_from then 'preexisting'
+                when b.first_active_on < (select v.observed_from from pipeline.coverage_at(p_batch) v) then 'preexisting'
                 when b.begins_with_renewal and not b.had_free_plan then 'preexisting'
-                when (u.created_at at time zone s.time_zone)::date < v.observed_from
+                when (u.created_at at time zone (select s.time_zone from meta.setting s))::date
+                    < (select v.observed_from from pipeline.coverage_at(p_batch) v)
                     and u.payment_count > (
                         select count(*)
                         from raw.invoice i
@@ -181,10 +182,9 @@ begin atomic
                 else 'new'
             end as kind
         from beginning b
-        cross join pipeline.coverage_at(p_batch) v
-        cross join meta.setting s
         left join raw.customer u
             on u.customer_id = b.customer_id
+            and (p_customers is null or u.customer_id = any(p_customers))
             and pipeline.is_known(u.batch_id, u.superseded_by, p_batch)
     )
     select
@@ -196,7 +196,7 @@ begin atomic
             when j.active_before = 0 and j.effective_on > j.first_active_on then 'reactivation'
             when j.active_before = 0 then coalesce(b.kind, 'new')
             when j.active_after = 0 then 'churn'
-            when abs(j.change) <= s.rounding_tolerance * 100 then 'rounding'
+            when abs(j.change) <= (select s.rounding_tolerance * 100 from meta.setting s) then 'rounding'
             when j.change > 0 then 'expansion'
             else 'contraction'
         end)::ledger.movement_kind,
@@ -210,7 +210,6 @@ begin atomic
         j.balance,
         j.unpaid_change
     from judged j
-    cross join meta.setting s
     left join begun b
         on b.customer_id = j.customer_id;
 end;
