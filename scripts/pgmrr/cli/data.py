@@ -1,0 +1,175 @@
+"""Commands that bring data in, and settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgmrr import migrations, rates, reports, show, simulation, stripe
+from pgmrr.cli.figures import print_report
+from pgmrr.cli.options import As, Name, Url, day
+from pgmrr.database import Database, choose, reading, writing
+from pgmrr.errors import PgmrrError
+from pgmrr.show import Format
+
+app = typer.Typer()
+importing = typer.Typer(help="Bring billing data in.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(importing, name="import")
+
+
+@app.command(epilog="Example: pgmrr start --stripe exports/")
+def start(
+    stripe_directory: Annotated[
+        Path | None,
+        typer.Option("--stripe", help="Directory with invoices.csv and customers.csv of a Stripe export."),
+    ] = None,
+    url: Url = None,
+    name: Name = None,
+) -> None:
+    """Bring all up and print the KPIs: of ABC Enterprises, or of a Stripe export.
+
+    Simulates ABC Enterprises where the database is empty. Run again, it changes nothing.
+    """
+    database = choose(url, name or ("stripe" if stripe_directory else None))
+    files = stripe_files(stripe_directory) if stripe_directory else None
+    _prepare(database)
+    if files:
+        _import_stripe(database, *files)
+    elif _is_empty(database):
+        _simulate(database, simulation.Parameters())
+    with reading(database) as connection:
+        reports.print_kpis(connection, Format.table)
+
+
+@app.command(epilog="Example: pgmrr simulate --companies 100000 --months 24 --seed 7")
+def simulate(
+    companies: Annotated[int, typer.Option(help="How many companies are acquired.")] = simulation.Parameters.companies,
+    months: Annotated[int, typer.Option(help="How many months are simulated.")] = simulation.Parameters.months,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = simulation.Parameters.seed,
+    start: Annotated[str, typer.Option(help="First day of the first month.")] = str(simulation.Parameters.start),
+    url: Url = None,
+    name: Name = None,
+) -> None:
+    """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months."""
+    database = choose(url, name)
+    _prepare(database)
+    _simulate(database, simulation.Parameters(companies, months, seed, day(start)))
+
+
+@importing.command(
+    name="stripe", epilog="Example: pgmrr import stripe --invoices invoices.csv --customers customers.csv"
+)
+def import_stripe(
+    invoices: Annotated[Path, typer.Option(help="The invoices of a Stripe dashboard export, as CSV.")],
+    customers: Annotated[Path | None, typer.Option(help="The customers of it, as CSV.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Drop known invoices that the file should hold and does not.")
+    ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The export holds the company's whole life, not a part of it.")
+    ] = False,
+    url: Url = None,
+    name: Name = None,
+) -> None:
+    """Import a Stripe export. The same files again change nothing."""
+    database = choose(url, name)
+    _prepare(database)
+    _import_stripe(database, invoices, customers, replace=replace, complete=complete)
+
+
+@app.command(epilog="Example: pgmrr rejected --format csv")
+def rejected(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """List the rows that could not be read: file, line, column, value and reason."""
+    print_report(reports.REJECTED, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr batches --format json")
+def batches(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """List what was brought in, and when."""
+    print_report(reports.BATCHES, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr settings time_zone Europe/Berlin")
+def settings(
+    setting: Annotated[str | None, typer.Argument(help="Name of a setting.")] = None,
+    value: Annotated[str | None, typer.Argument(help="Its new value; 'default' for the default.")] = None,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """Show the settings of the rules, or change one, which rebuilds what depends on it."""
+    if setting and value is not None:
+        database = choose(url, name)
+        with show.progress() as progress, writing(database) as connection:
+            progress(f"setting {setting} and rebuilding")
+            rates.set_setting(connection, setting, value)
+    print_report(reports.SETTINGS, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr fx --set USD=1.0411")
+def fx(
+    set_: Annotated[str | None, typer.Option("--set", help="Set a rate in units for one euro, as USD=1.04.")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Take the newest rates of the European Central Bank.")
+    ] = False,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """Show the exchange rates and where they come from, or set them."""
+    database = choose(url, name)
+    if set_:
+        with writing(database) as connection:
+            rates.set_by_user(connection, set_)
+    if refresh:
+        with writing(database) as connection:
+            rates.refresh(connection)
+    print_report(reports.RATES, url, name, format_)
+
+
+def stripe_files(directory: Path) -> tuple[Path, Path | None]:
+    """The invoices and, where there is one, the customers file in a directory."""
+    if not directory.is_dir():
+        raise PgmrrError(f"there is no directory {directory}", "give the directory that holds invoices.csv")
+    invoices, customers = directory / "invoices.csv", directory / "customers.csv"
+    if not invoices.is_file():
+        raise PgmrrError(
+            f"{directory} holds no invoices.csv",
+            "or name the files: pgmrr import stripe --invoices F --customers F",
+        )
+    return invoices, customers if customers.is_file() else None
+
+
+def _prepare(database: Database) -> None:
+    with show.progress() as progress:
+        if database.server:
+            progress("starting the server")
+        database.ensure_running()
+        with writing(database):  # explains what cannot be reached
+            pass
+        migrations.migrate(database.url, progress=progress)
+
+
+def _is_empty(database: Database) -> bool:
+    with reading(database) as connection:
+        return not connection.execute("select from kpi.batches where source is not null limit 1").fetchall()
+
+
+def _simulate(database: Database, parameters: simulation.Parameters) -> None:
+    with show.progress() as progress, writing(database) as connection:
+        done = simulation.simulate(connection, parameters, progress)
+    show.note(
+        f"simulated ABC Enterprises: {done.acquired:,} companies acquired, {done.paying:,} of them "
+        f"ever paid; {done.sessions:,} sessions, {done.invoices:,} invoices"
+    )
+
+
+def _import_stripe(
+    database: Database, invoices: Path, customers: Path | None, replace: bool = False, complete: bool = False
+) -> None:
+    with show.progress() as progress, writing(database) as connection:
+        done = stripe.import_stripe(
+            connection, invoices, customers, replace=replace, complete_history=complete, progress=progress
+        )
+    for line in done.lines():
+        show.note(line)

@@ -1,0 +1,142 @@
+"""Commands that print figures."""
+
+from typing import Annotated
+
+import typer
+
+from pgmrr import reports, show
+from pgmrr.cli.options import As, Day, Name, Url, day_of, is_day
+from pgmrr.cli.options import day as day_named
+from pgmrr.database import choose, reading
+from pgmrr.errors import PgmrrError
+from pgmrr.show import Format, Kind
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: pgmrr kpis --db stripe")
+def kpis(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """Print the three KPIs of business health and MRR by month."""
+    with reading(choose(url, name)) as connection:
+        reports.print_kpis(connection, format_)
+
+
+@app.command(epilog="Example: pgmrr mrr abc_000001 2024-06-30 --explain")
+def mrr(
+    customer: Annotated[str | None, typer.Argument(help="A customer's id; without one, the company.")] = None,
+    day: Annotated[str | None, typer.Argument(help="A day, as 2024-06-30; without one, the last covered.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the charges behind it, with their invoices.")
+    ] = False,
+    currency: Annotated[str | None, typer.Option(help="Convert to this currency.")] = None,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """Print MRR: by month, of the company on a day, or of a customer on a day."""
+    if customer and day is None and is_day(customer):
+        customer, day = None, customer
+    asked = {"customer": customer, "day": day_named(day), "currency": currency}
+    with reading(choose(url, name)) as connection:
+        if explain and not customer:
+            raise PgmrrError("--explain needs a customer", "pgmrr mrr CUSTOMER DAY --explain")
+        if customer:
+            report = reports.CUSTOMER_AT
+        elif day:
+            report = reports.TOTAL_AT
+        else:
+            report = reports.MONTHLY
+        found = report.ask(connection, asked if report is not reports.MONTHLY else ())
+        if customer and not found:
+            raise PgmrrError(f"there is no customer {customer!r}", "list the biggest ones: pgmrr top")
+        if explain:
+            report = reports.EXPLAIN
+            charges = report.ask(connection, asked)
+            show.rows(charges, report.columns, format_, _customer_title(found[0]), report.empty)
+        elif report is reports.MONTHLY:
+            show.rows(found, reports.monthly_columns(found), format_, "MRR by month", report.empty)
+        else:
+            show.rows(found, report.columns, format_, None, report.empty)
+        if found and "mrr" in found[0] and found[0]["mrr"] is None:
+            show.note(reports.COVERAGE.ask(connection)[0]["explanation"])
+
+
+@app.command(epilog="Example: pgmrr movements 2024-02-01 2024-02-29")
+def movements(
+    first: Day = None, last: Day = None, url: Url = None, name: Name = None, format_: As = Format.table
+) -> None:
+    """List the changes of MRR by customer in a range of days."""
+    print_report(reports.MOVEMENTS, url, name, format_, {"first": day_of(first), "last": day_of(last)})
+
+
+@app.command(epilog="Example: pgmrr churn --format csv")
+def churn(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """Print churn and retention by month: customers, gross and net MRR churn, NRR, GRR, LTV."""
+    print_report(reports.RETENTION_MONTHLY, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr top 2024-06-30 --limit 20")
+def top(
+    day: Day = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """List the biggest customers on a day."""
+    print_report(reports.BIGGEST, url, name, format_, {"day": day_of(day), "limit": limit})
+
+
+@app.command(epilog="Example: pgmrr engagement")
+def engagement(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """Print sessions per active customer by month."""
+    print_report(reports.ENGAGEMENT, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr coverage")
+def coverage(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """Tell what the data can say and what they cannot, and what became of every invoice."""
+    with reading(choose(url, name)) as connection:
+        found = reports.COVERAGE.ask(connection)
+        fates = reports.FATES.ask(connection)
+        if format_ is Format.json:
+            show.print_json(
+                {
+                    **show.plain(found, reports.COVERAGE.columns)[0],
+                    "invoices": show.plain(fates, reports.FATES.columns),
+                }
+            )
+        elif format_ is Format.csv:
+            show.print_csv(show.plain(found, reports.COVERAGE.columns), [])
+        else:
+            reports.print_coverage(found[0])
+            show.out.print()
+            show.rows(fates, reports.FATES.columns, format_, "What became of the invoices", reports.FATES.empty)
+
+
+@app.command(name="one-off", epilog="Example: pgmrr one-off --db stripe")
+def one_off(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """List invoices that count but do not recur: they are never MRR."""
+    print_report(reports.ONE_OFF, url, name, format_)
+
+
+@app.command(epilog="Example: pgmrr credits --db stripe")
+def credits(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
+    """List credits that found no running charge to take away from."""
+    print_report(reports.CREDITS, url, name, format_)
+
+
+def print_report(
+    report: reports.Report,
+    url: str | None,
+    name: str | None,
+    format_: Format,
+    parameters: dict[str, object] | None = None,
+) -> None:
+    """Ask a report of the database and print it."""
+    with reading(choose(url, name)) as connection:
+        show.rows(report.ask(connection, parameters or ()), report.columns, format_, None, report.empty)
+
+
+def _customer_title(row: show.Row) -> str:
+    return f"{row['name']} on {row['day']}: {show.text_of(row['mrr'], Kind.money)} {row['currency']} a month"

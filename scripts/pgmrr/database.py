@@ -1,0 +1,135 @@
+"""Which database a command works on, and how it is read."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import IsolationLevel, conninfo
+from psycopg.rows import DictRow, dict_row
+
+from pgmrr.errors import PgmrrError
+from pgmrr.server import EmbeddedServer
+from pgmrr.sessions import open_session
+
+DEFAULT_NAME = "abc"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database: the user's own, by its URL, or one of the embedded server."""
+
+    url: str
+    name: str
+    server: EmbeddedServer | None
+
+    @property
+    def shown(self) -> str:
+        """What to call it: never with a password."""
+        if self.server:
+            return f"{self.name} (embedded server)"
+        return conninfo.make_conninfo("", **_without_password(self.url))
+
+    def ensure_running(self) -> None:
+        """Start the embedded server and create the database where needed; the user's own is left alone."""
+        if self.server:
+            self.server.start()
+            self.server.ensure_database(self.name)
+
+
+def choose(url: str | None, name: str | None) -> Database:
+    """The database at ``url``, else the one called ``name`` on the embedded server (default ``abc``).
+
+    Raises PgmrrError for a URL that cannot be read.
+    """
+    if url:
+        try:
+            conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            raise PgmrrError(
+                f"the database URL cannot be read: {_first_line(error)}",
+                "write it as postgresql://user:password@host:5432/database",
+            ) from None
+        return Database(url, "", None)
+    server = EmbeddedServer()
+    name = name or DEFAULT_NAME
+    return Database(server.url(name), name, server)
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
+    """One ``repeatable read, read only`` transaction: all that is read in it fits together."""
+    with _connected(database) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.row_factory = dict_row
+        with _unprepared_explained():
+            yield connection
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[psycopg.Connection]:
+    """A session in autocommit mode without time limits, for work that makes its own transactions."""
+    with _unreachable_explained(database):
+        connection = open_session(database.url)
+    with connection, _unprepared_explained():
+        yield connection
+
+
+@contextmanager
+def _connected(database: Database) -> Iterator[psycopg.Connection]:
+    if database.server and not database.server.status().running:
+        if database.server.status().version is None:
+            raise PgmrrError("there is no database yet", "make one with ./start.sh, or: pgmrr up && pgmrr migrate")
+        database.server.start()
+    with _unreachable_explained(database):
+        connection = psycopg.connect(database.url, fallback_application_name="pgmrr")
+    with connection:
+        yield connection
+
+
+@contextmanager
+def _unreachable_explained(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if database.server and "does not exist" in str(error):
+            raise PgmrrError(
+                f"the embedded server has no database {database.name!r}",
+                f"make it: pgmrr up --db {database.name} && pgmrr migrate --db {database.name}",
+            ) from None
+        hint = None if database.server else "check DATABASE_URL, and that the server runs and lets you in"
+        raise PgmrrError(f"cannot connect to the database: {_first_line(error)}", hint) from None
+
+
+@contextmanager
+def _unprepared_explained() -> Iterator[None]:
+    """Say what a missing schema of ours means."""
+    missing = (
+        psycopg.errors.InvalidSchemaName,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedFunction,
+        psycopg.errors.UndefinedColumn,
+    )
+    try:
+        yield
+    except missing as error:
+        raise PgmrrError(
+            f"this database does not hold this version of pgmrr: {error.diag.message_primary}",
+            "bring it up to date: pgmrr migrate",
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _without_password(url: str) -> dict[str, str]:
+    shown = ("host", "port", "dbname", "user")
+    return {name: str(value) for name, value in conninfo.conninfo_to_dict(url).items() if name in shown and value}
+
+
+def url_from_environment() -> str | None:
+    """DATABASE_URL, where it is set."""
+    return os.environ.get("DATABASE_URL") or None

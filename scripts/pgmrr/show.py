@@ -1,0 +1,217 @@
+"""How figures are printed: as a table for people, as JSON or CSV for programs.
+
+Here, and only here, figures are rounded: money to cents, shares to a tenth of a percent
+in tables and to six digits elsewhere. Data go to stdout, everything else to stderr.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+Row = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How a command prints its rows."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class Kind(StrEnum):
+    """What a column holds, and so how it is printed."""
+
+    text = "text"
+    money = "money"  # two decimals
+    units = "units"  # no decimals
+    change = "change"  # no decimals, coloured by its sign
+    count = "count"
+    share = "share"
+    growth = "growth"  # a share with its sign
+    ratio = "ratio"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name in the rows, its heading, and what it holds."""
+
+    name: str
+    heading: str
+    kind: Kind = Kind.text
+
+
+_SCALES = {
+    Kind.money: Decimal("0.01"),
+    Kind.units: Decimal(1),
+    Kind.change: Decimal(1),
+    Kind.share: Decimal("0.1"),
+    Kind.growth: Decimal("0.1"),
+    Kind.ratio: Decimal("0.01"),
+}
+
+
+def text_of(value: Any, kind: Kind) -> str:
+    """A value as a person reads it; a dash where it is unknown."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if kind is Kind.count:
+        return f"{value:,}"
+    if kind in _SCALES:
+        scaled = Decimal(value) * (100 if kind in (Kind.share, Kind.growth) else 1)
+        rounded = scaled.quantize(_SCALES[kind], ROUND_HALF_UP) + 0  # no negative zero
+        sign = "+" if kind in (Kind.change, Kind.growth) and rounded > 0 else ""
+        return f"{sign}{rounded:,}" + (" %" if kind in (Kind.share, Kind.growth) else "")
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value)
+
+
+def _cell(value: Any, kind: Kind) -> Text:
+    shown = text_of(value, kind)
+    style = ""
+    if kind in (Kind.change, Kind.growth) and value is not None and shown.strip("+-0., %"):
+        style = "green" if value > 0 else "red"
+    return Text(shown, style=style)
+
+
+def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = None) -> Table:
+    """The rows as a table; text to the left, figures to the right. Headings where there are any."""
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        show_header=any(column.heading for column in columns),
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in columns:
+        made.add_column(
+            column.heading,
+            justify="left" if column.kind is Kind.text else "right",
+            header_style="dim",
+            vertical="bottom",
+            no_wrap=column.kind is not Kind.text,
+        )
+    for row in rows:
+        made.add_row(*(_cell(row[column.name], column.kind) for column in columns))
+    return made
+
+
+def rows(
+    found: Sequence[Row],
+    columns: Sequence[Column],
+    format_: Format,
+    title: str | None = None,
+    empty: str = "nothing",
+) -> None:
+    """Print rows: a table shows ``columns``; JSON and CSV hold every column of the query."""
+    if format_ is Format.json:
+        print_json([_plain(row, columns) for row in found])
+    elif format_ is Format.csv:
+        print_csv([_plain(row, columns) for row in found], [column.name for column in columns])
+    elif found:
+        wide = Console(highlight=False, width=None if out.is_terminal else 200)
+        wide.print(table(found, columns, title))
+    else:
+        note(empty)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_json_value) + "\n")
+
+
+def print_csv(found: Sequence[Row], names: Sequence[str]) -> None:
+    """Print rows as CSV with a header, also where there are none."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    headings = list(found[0]) if found else list(names)
+    writer.writerow(headings)
+    writer.writerows([_csv_value(row[name]) for name in headings] for row in found)
+    sys.stdout.write(buffer.getvalue())
+
+
+def plain(found: Iterable[Row], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Rows as JSON and CSV hold them, rounded as their columns say."""
+    return [_plain(row, columns) for row in found]
+
+
+def _plain(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+    kinds = {column.name: column.kind for column in columns}
+    return {name: _rounded(value, kinds.get(name)) for name, value in row.items()}
+
+
+def _rounded(value: Any, kind: Kind | None) -> Any:
+    if not isinstance(value, Decimal):
+        return value
+    money = kind in (Kind.money, Kind.units, Kind.change)
+    places = Decimal("0.01") if money else Decimal("0.000001")
+    return value.quantize(places, ROUND_HALF_UP)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=_json_value)
+    return "" if value is None else value
+
+
+def note(text: str) -> None:
+    """Say something beside the data."""
+    err.print(escape(text), style="dim")
+
+
+def paragraph(text: str, indent: int = 0) -> None:
+    """Print a sentence or two among the tables, wrapped to the terminal."""
+    out.print(Padding(Text(text, style="dim"), (0, 0, 0, indent)), width=min(out.width, 80))
+
+
+@contextmanager
+def progress() -> Iterator["Progress"]:
+    """Show on stderr what a long step is doing: one moving line on a terminal, else a line a step."""
+    if not err.is_terminal:
+        yield Progress(note)
+        return
+    with err.status("") as status:
+        yield Progress(lambda text: status.update(escape(text)))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Called with what is being done."""
+
+    say: Any
+
+    def __call__(self, text: str) -> None:
+        """Say it."""
+        self.say(text)
