@@ -1,7 +1,9 @@
 -- How healthy is the business? The three KPIs that answer it. Rule R12.
 --
--- One row a KPI, over the last 30 covered days (fewer where churn became observable
--- later), against the same number of days before, where these are covered too:
+-- One row a KPI, over the last covered month, to the day (less where churn became
+-- observable later), against the month before it where that is covered too. A month, not
+-- 30 days: each billing day falls in it once, so that a company that bills everybody on
+-- the first does not seem to lose nobody, or to lose twice.
 --     1  MRR with its growth, and NRR: is the company growing, and would it without new
 --        customers?
 --     2  customer churn, and revenue churn: does it keep whom it won?
@@ -11,24 +13,33 @@
 create or replace view kpi.headline as
 with span as (
     select
-        greatest(
-            v.complete_through - 29,
-            v.observed_from,
-            case when v.churn_observable_from <= v.complete_through then v.churn_observable_from end
-        ) as first_on,
-        v.complete_through as last_on,
-        greatest(v.observed_from, v.churn_observable_from) as comparable_from
+        (v.complete_through + 1 - interval '1 month')::date as month_on,
+        greatest(v.observed_from, v.churn_observable_from) as observable_from,
+        v.observed_from,
+        v.complete_through
     from kpi.coverage v
     where v.covered_days > 0
 ),
 boundary as (
     select
-        s.first_on,
-        s.last_on,
-        s.first_on - (s.last_on - s.first_on + 1) as previous_on,
-        s.first_on - (s.last_on - s.first_on + 1) >= s.comparable_from as is_comparable,
-        array[s.first_on - (s.last_on - s.first_on + 1), s.first_on, s.last_on + 1] as days
+        b.first_on,
+        s.complete_through as last_on,
+        b.previous_on,
+        b.first_on = s.month_on and b.previous_on >= s.observable_from as is_comparable,
+        array[b.previous_on, b.first_on, s.complete_through + 1] as days
     from span s
+    cross join lateral (
+        select
+            f.first_on,
+            (f.first_on - interval '1 month')::date as previous_on
+        from (
+            select greatest(
+                s.month_on,
+                s.observed_from,
+                case when s.observable_from <= s.complete_through then s.observable_from end
+            ) as first_on
+        ) f
+    ) b
 ),
 kept as (
     select
@@ -136,12 +147,12 @@ from kept k
 where not exists (select from used u)
 order by place;
 
-comment on view kpi.headline is 'The three KPIs of business health over the last 30 covered days (fewer where churn became observable later), one row each.';
+comment on view kpi.headline is 'The three KPIs of business health over the last covered month, to the day (less where churn became observable later), one row each.';
 comment on column kpi.headline.place is '1 to 3.';
 comment on column kpi.headline.kpi is 'Name of the KPI.';
 comment on column kpi.headline.value is 'Its value at the end of the window, or over it.';
 comment on column kpi.headline.unit is 'Unit of the value: a currency (a month), share (0 to 1), ratio, sessions per customer.';
-comment on column kpi.headline.change is 'MRR: growth over the window. Others: difference to the same number of days before; NULL where these are not covered.';
+comment on column kpi.headline.change is 'MRR: growth over the window. Others: difference to the month before; NULL where that is not covered.';
 comment on column kpi.headline.change_unit is 'Unit of the change; points are differences of shares.';
 comment on column kpi.headline.second_kpi is 'The figure beside it.';
 comment on column kpi.headline.second_value is 'Its value.';
