@@ -41,11 +41,19 @@ begin
         end;
     end loop;
 
-    -- Whoever migrates acts as the owner. A superuser may anyway.
-    if not pg_catalog.pg_has_role(current_user, 'pgmrr_owner', 'member')
-        or current_setting('server_version_num')::int >= 160000
-        and not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-        execute format('grant pgmrr_owner to %I', current_user);
+    -- Whoever migrates acts as the owner. From PostgreSQL 16 on, who made a role may
+    -- give it away, but not act as it before giving it to himself.
+    if not pg_catalog.pg_has_role(
+        'pgmrr_owner',
+        case when current_setting('server_version_num')::integer < 160000 then 'member' else 'set' end
+    ) then
+        begin
+            execute format('grant pgmrr_owner to %I', current_user);
+        exception
+            -- A migration of another database on this cluster gave it meanwhile.
+            when unique_violation then
+                null;
+        end;
     end if;
 
     execute format('grant create on database %I to pgmrr_owner', current_database());

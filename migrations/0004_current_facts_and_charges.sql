@@ -223,8 +223,7 @@ create table usage.session (
     session_number integer not null,
     created_at timestamptz not null,
     batch_id bigint not null,
-    constraint session_pkey primary key (customer_id, session_number),
-    constraint session_comes_from_a_batch foreign key (batch_id) references meta.batch (batch_id)
+    constraint session_pkey primary key (customer_id, session_number)
 );
 
 comment on table usage.session is 'Sessions: one row each time a customer used the product.';

@@ -1,0 +1,28 @@
+"""Database sessions for long work, and what their errors say to a user."""
+
+import psycopg
+
+from pgmrr.errors import PgmrrError
+
+# A user's or database's own settings must not cut a long step short.
+_UNHURRIED = """
+select
+    set_config('statement_timeout', '0', false),
+    set_config('lock_timeout', '0', false),
+    set_config('idle_in_transaction_session_timeout', '0', false)
+"""
+
+
+def open_session(url: str) -> psycopg.Connection:
+    """Connect in autocommit mode and without time limits; an empty ``url`` leaves all to PG* variables."""
+    connection = psycopg.connect(url, autocommit=True, fallback_application_name="pgmrr")
+    connection.execute(_UNHURRIED)
+    return connection
+
+
+def explained(what: str, error: psycopg.Error) -> PgmrrError:
+    """A database's error as the user's: what failed, why, its SQLSTATE, and the database's own hint."""
+    diagnosis = error.diag
+    reason = (diagnosis.message_primary or str(error)).strip()
+    state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return PgmrrError(f"{what}: {reason}{state}", diagnosis.message_hint or diagnosis.message_detail)
