@@ -1,0 +1,105 @@
+"""Simulates ABC Enterprises: a pool of names from Faker, and one call of the SQL that does all else."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import psycopg
+from faker import Faker
+from psycopg import sql
+from psycopg.rows import class_row
+
+from pgmrr.errors import PgmrrError
+from pgmrr.locks import Progress, silent, writer_lock
+from pgmrr.sessions import explained
+
+# Two names and a suffix make a company's name: 400 x 400 x 6 companies have names of their own.
+_POOL = 400
+_SUFFIXES = ["Inc", "LLC", "Ltd", "Group", "PLC", "and Sons"]
+
+_SIMULATE = """
+select batch_id, acquired, paying, invoices, sessions
+from simulation.simulate_abc(
+    p_names => %s,
+    p_companies => %s::bigint,
+    p_months => %s::bigint,
+    p_seed => %s::bigint,
+    p_start => %s::date,
+    p_suffixes => %s
+)
+"""
+_TIDY_UP = sql.SQL(
+    "vacuum (analyze) raw.customer, raw.invoice, usage.session, billing.charge_cents, ledger.movement_cents,"
+    " ledger.daily_change_cents, ledger.daily_term_cents, meta.batch"
+)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What to simulate: so many companies, acquired in the month that begins at ``start``, over so many months.
+
+    The same parameters give the same data, on any machine and PostgreSQL version.
+    """
+
+    companies: int = 500
+    months: int = 12
+    seed: int = 42
+    start: date = date(2024, 1, 1)
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What was written: the batch, and how many companies, invoices and sessions.
+
+    All companies were ``acquired``; those that were not lost within their first month are ``paying``.
+    """
+
+    batch_id: int
+    acquired: int
+    paying: int
+    invoices: int
+    sessions: int
+
+
+def simulate(
+    connection: psycopg.Connection, parameters: Parameters | None = None, progress: Progress = silent
+) -> SimulationResult:
+    """Simulate ABC Enterprises in an empty database, in one transaction: everything, or nothing.
+
+    ``progress`` is called with what is being done. ``connection`` must be in autocommit mode, outside of a
+    transaction.
+
+    Raises PgmrrError where a parameter is out of range, or the database holds data already.
+    """
+    parameters = parameters or Parameters()
+    values = (parameters.companies, parameters.months, parameters.seed)
+    if any(abs(value) >= 2**63 for value in values):
+        raise PgmrrError("companies, months and seed must be numbers of 64 bits", "see: pgmrr simulate --help")
+
+    def tell(notice: psycopg.errors.Diagnostic) -> None:
+        progress(notice.message_primary or "")
+
+    connection.add_notice_handler(tell)
+    try:
+        with (
+            writer_lock(connection, progress),
+            connection.transaction(),
+            connection.cursor(row_factory=class_row(SimulationResult)) as cursor,
+        ):
+            # Progress must arrive whatever the user's own settings are.
+            cursor.execute("set local client_min_messages = notice")
+            cursor.execute(_SIMULATE, [name_pool(parameters.seed), *values, parameters.start, _SUFFIXES])
+            result = cursor.fetchone()
+    except psycopg.Error as error:
+        raise explained("nothing was simulated", error) from error
+    finally:
+        connection.remove_notice_handler(tell)
+    progress("tidying up")
+    connection.execute(_TIDY_UP)
+    return result
+
+
+def name_pool(seed: int) -> list[str]:
+    """The names of which companies' names are made: distinct, the same for the same ``seed``."""
+    faker = Faker("en_US")
+    faker.seed_instance(seed)
+    return [faker.unique.last_name() for _ in range(_POOL)]
