@@ -2,14 +2,16 @@
 -- NULL where it is empty or not such an amount.
 --
 -- A thousands separator is refused rather than guessed: 1.234 is twelve hundred to
--- some and one and a quarter to others.
+-- some and one and a quarter to others. The usual forms come first.
 create or replace function pipeline.parse_amount(p_text text)
 returns bigint
 language sql
 immutable
 parallel safe
 return case
-    when p_text ~ '^[+-]?[0-9]{1,13}([.,][0-9]{1,2})?$' then (replace(p_text, ',', '.')::numeric * 100)::bigint
+    when p_text in ('0,00', '0.00') then 0
+    when p_text ~ '^[+-]?[0-9]{1,13}[.,][0-9]{2}$' then translate(p_text, '.,', '')::bigint
+    when p_text ~ '^[+-]?[0-9]{1,13}([.,][0-9])?$' then (replace(p_text, ',', '.')::numeric * 100)::bigint
 end;
 
 comment on function pipeline.parse_amount(text) is

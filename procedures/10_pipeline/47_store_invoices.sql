@@ -1,0 +1,159 @@
+-- Stores the invoices that were read as versions of batch p_batch, lists the known ones
+-- that the file lacks, and says in the batch what range of dates it tells of.
+--
+-- The moment that a file tells of (as_of) is its latest event: an invoice's date, its
+-- finalization, payment, voiding, or mark as uncollectible. An earlier file never
+-- overwrites a later one, so that the order in which overlapping exports arrive does not
+-- matter. A row comes to nothing (state `older`) where
+--
+--   - a later export saw the invoice otherwise, or dropped it;
+--   - it is unknown, and a later export that drops what it lacks should have had it.
+--
+-- Absent are current invoices whose date lies in the file's range, that the file does not
+-- have, not even in a rejected row, and that no later export saw. With p_replace they are
+-- dropped: superseded without a successor. At the very first and last moment of the range
+-- they are listed only, since the range may begin and end within that minute.
+create or replace procedure pipeline.store_invoices(p_batch bigint, p_replace boolean)
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_as_of timestamptz;
+    v_first timestamptz;
+    v_last timestamptz;
+begin
+    select
+        max(greatest(r.issued_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at)),
+        min(r.issued_at),
+        max(r.issued_at)
+    into v_as_of, v_first, v_last
+    from pg_temp.read_invoices r
+    where r.state <> 'rejected';
+
+    update meta.batch b
+    set as_of = v_as_of,
+        first_invoice_at = v_first,
+        last_invoice_at = v_last
+    where b.batch_id = p_batch;
+
+    if exists (select from meta.batch b where b.source = 'stripe' and b.as_of > v_as_of) then
+        update pg_temp.read_invoices r
+        set state = 'older'
+        from pipeline.invoices_seen_later(v_as_of) s
+        where r.state = 'changed'
+            and s.customer_id = r.customer_id
+            and s.invoice_id = r.invoice_id;
+
+        update pg_temp.read_invoices r
+        set state = 'older'
+        from meta.batch later
+        where r.state = 'new'
+            and later.source = 'stripe'
+            and later.as_of > v_as_of
+            and (
+                exists (
+                    select
+                    from raw.absent_invoice a
+                    where a.batch_id = later.batch_id
+                        and a.customer_id = r.customer_id
+                        and a.invoice_id = r.invoice_id
+                        and a.is_dropped
+                )
+                or (
+                    (later.details -> 'replace')::boolean
+                    and r.issued_at > later.first_invoice_at
+                    and r.issued_at < later.last_invoice_at
+                    and not exists (
+                        select
+                        from raw.rejected_row j
+                        where j.batch_id = later.batch_id
+                            and j.file_role = 'invoices'
+                            and j.content ->> 'id' = r.invoice_id
+                    )
+                )
+            );
+
+        -- What this file has and a later one should have had is absent there.
+        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+        select
+            later.batch_id,
+            r.customer_id,
+            r.invoice_id,
+            false
+        from meta.batch later
+        join pg_temp.read_invoices r
+            on r.issued_at between later.first_invoice_at and later.last_invoice_at
+        where later.source = 'stripe'
+            and later.as_of > v_as_of
+            and r.state in ('new', 'changed')
+            and not exists (
+                select
+                from raw.rejected_row j
+                where j.batch_id = later.batch_id
+                    and j.file_role = 'invoices'
+                    and j.content ->> 'id' = r.invoice_id
+            )
+        on conflict do nothing;
+    end if;
+
+    insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+    select
+        p_batch,
+        i.customer_id,
+        i.invoice_id,
+        p_replace and i.issued_at > v_first and i.issued_at < v_last
+    from raw.invoice i
+    where i.superseded_by is null
+        and i.issued_at between v_first and v_last
+        and not exists (
+            select
+            from pg_temp.read_invoices r
+            where r.invoice_id = i.invoice_id
+                and (r.customer_id = i.customer_id or r.state = 'rejected')
+        )
+        and not exists (
+            select
+            from pipeline.invoices_seen_later(v_as_of) s
+            where s.customer_id = i.customer_id
+                and s.invoice_id = i.invoice_id
+        );
+
+    update raw.invoice i
+    set superseded_by = p_batch
+    from raw.absent_invoice a
+    where a.batch_id = p_batch
+        and a.is_dropped
+        and i.customer_id = a.customer_id
+        and i.invoice_id = a.invoice_id
+        and i.superseded_by is null;
+
+    update raw.invoice i
+    set superseded_by = p_batch
+    from pg_temp.read_invoices r
+    where r.state = 'changed'
+        and i.customer_id = r.customer_id
+        and i.invoice_id = r.invoice_id
+        and i.batch_id = r.known_batch_id;
+
+    insert into raw.invoice (
+        customer_id, invoice_id, batch_id, line_number, subscription_id, currency, status, issued_at, due_at,
+        finalized_at, paid_at, voided_at, uncollectible_at, period_start, period_end, line_period_start,
+        line_period_end, subtotal, discount, tax, exclusive_tax, inclusive_tax, total, amount_due, amount_paid,
+        starting_balance, ending_balance, tax_percent, coupons
+    )
+    select
+        r.customer_id, r.invoice_id, p_batch, r.line_number, r.subscription_id, r.currency, r.status, r.issued_at,
+        r.due_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at, r.period_start, r.period_end,
+        r.line_period_start, r.line_period_end, r.subtotal, r.discount, r.tax, r.exclusive_tax, r.inclusive_tax,
+        r.total, r.amount_due, r.amount_paid, r.starting_balance, r.ending_balance, r.tax_percent, r.coupons
+    from pg_temp.read_invoices r
+    where r.state in ('new', 'changed')
+    order by r.customer_id, r.invoice_id;
+end;
+$$;
+
+comment on procedure pipeline.store_invoices(bigint, boolean) is
+    'Stores the invoices that were read as versions of a batch, and lists (p_replace: drops) the known ones that the file lacks.';
+revoke all on procedure pipeline.store_invoices(bigint, boolean) from public;
+grant execute on procedure pipeline.store_invoices(bigint, boolean) to pgmrr_writer;

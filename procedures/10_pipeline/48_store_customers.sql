@@ -1,0 +1,84 @@
+-- Stores the customers that were read as versions of batch p_batch, and a mere name for
+-- each customer whom invoices speak of and no customer file does.
+--
+-- A customer file tells of the same moment as the invoices beside it, or of its latest
+-- customer's creation where that is later. As with invoices, an earlier file never
+-- overwrites a later one (state `older`): a later customer file saw every listed customer
+-- who was created within the range of its dates.
+create or replace procedure pipeline.store_customers(p_batch bigint)
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+    if pg_catalog.to_regclass('pg_temp.read_customers') is not null then
+        with customer_file as (
+            select
+                b.batch_id,
+                greatest(b.as_of, (f.file ->> 'last_created_at')::timestamptz) as as_of,
+                (f.file ->> 'first_created_at')::timestamptz as first_created_at,
+                (f.file ->> 'last_created_at')::timestamptz as last_created_at
+            from meta.batch b
+            cross join lateral pg_catalog.jsonb_array_elements(b.files) as f (file)
+            where b.source = 'stripe'
+                and f.file ->> 'role' = 'customers'
+        ),
+        later as (
+            select
+                l.batch_id,
+                l.first_created_at,
+                l.last_created_at
+            from customer_file own
+            join customer_file l
+                on l.as_of > own.as_of
+            where own.batch_id = p_batch
+        )
+        update pg_temp.read_customers r
+        set state = 'older'
+        from later
+        where r.state = 'changed'
+            and (
+                r.known_batch_id = later.batch_id
+                or r.known_created_at is null
+                or r.known_created_at between later.first_created_at and later.last_created_at
+            );
+
+        update raw.customer c
+        set superseded_by = p_batch
+        from pg_temp.read_customers r
+        where r.state in ('new', 'changed')
+            and c.customer_id = r.customer_id
+            and c.batch_id = r.known_batch_id;
+
+        insert into raw.customer (
+            customer_id, batch_id, line_number, is_listed, name, created_at, payment_count, total_spend, attributes
+        )
+        select
+            r.customer_id, p_batch, r.line_number, true, r.name, r.created_at, r.payment_count, r.total_spend,
+            r.attributes
+        from pg_temp.read_customers r
+        where r.state in ('new', 'changed')
+        order by r.customer_id;
+    end if;
+
+    insert into raw.customer (customer_id, batch_id, is_listed)
+    select
+        r.customer_id,
+        p_batch,
+        false
+    from pg_temp.read_invoices r
+    where r.state in ('new', 'changed')
+        and not exists (
+            select
+            from raw.customer c
+            where c.customer_id = r.customer_id
+                and c.superseded_by is null
+        )
+    group by r.customer_id;
+end;
+$$;
+
+comment on procedure pipeline.store_customers(bigint) is
+    'Stores the customers that were read as versions of a batch, and those whom only invoices speak of.';
+revoke all on procedure pipeline.store_customers(bigint) from public;
+grant execute on procedure pipeline.store_customers(bigint) to pgmrr_writer;

@@ -1,0 +1,58 @@
+-- What became of the rows of a file that was read? As jsonb:
+--
+--     {"rows": 8075, "new": 12, "changed": 3, "unchanged": 8058, "older": 0, "rejected": 2,
+--      "reasons": {"not an amount": 2}, "further_columns": ["Closed"]}
+--
+-- Further columns are those of the file that are not known: those of the invoices are
+-- left out, those of the customers become attributes.
+create or replace function pipeline.counts_of_file(p_role text)
+returns jsonb
+language plpgsql
+volatile
+parallel unsafe
+set search_path = ''
+as $$
+declare
+    v_counts jsonb;
+begin
+    execute format(
+        $count$
+        select pg_catalog.jsonb_build_object(
+            'rows', coalesce(sum(s.rows), 0),
+            'new', coalesce(sum(s.rows) filter (where s.state = 'new'), 0),
+            'changed', coalesce(sum(s.rows) filter (where s.state = 'changed'), 0),
+            'unchanged', coalesce(sum(s.rows) filter (where s.state = 'unchanged'), 0),
+            'older', coalesce(sum(s.rows) filter (where s.state = 'older'), 0),
+            'rejected', coalesce(sum(s.rows) filter (where s.state = 'rejected'), 0),
+            'reasons', coalesce(
+                pg_catalog.jsonb_object_agg(s.reason, s.rows) filter (where s.state = 'rejected'), '{}'
+            ),
+            'further_columns', (
+                select coalesce(pg_catalog.jsonb_agg(h.header order by h.place), '[]')
+                from pg_temp.staged_header h
+                where h.file_role = $1
+                    and h.column_name like 'extra\_%%'
+            )
+        )
+        from (
+            select
+                r.state,
+                r.problem[2] as reason,
+                count(*) as rows
+            from pg_temp.read_%s r
+            group by r.state, r.problem[2]
+        ) s
+        $count$,
+        p_role
+    )
+    into v_counts
+    using p_role;
+
+    return v_counts;
+end;
+$$;
+
+comment on function pipeline.counts_of_file(text) is
+    'What became of the rows of a file that was read: counts by state, reasons of rejection, further columns.';
+revoke all on function pipeline.counts_of_file(text) from public;
+grant execute on function pipeline.counts_of_file(text) to pgmrr_writer;

@@ -1,0 +1,136 @@
+-- Completes import p_batch: charges, ledger and totals follow the facts. Returns the
+-- report.
+--
+-- Only customers whose facts changed are refreshed: those with new, changed or dropped
+-- invoices, and those with invoices whose creation or number of payments changed (R10).
+-- Where they are many, more than a third of all, everything is made anew: that is cheaper.
+--
+-- The same files again change nothing and leave no batch behind. A batch of other files
+-- stays even where each of its facts was known: it tells until when they were so.
+--
+-- The report is the batch as jsonb, batch_id being NULL where nothing changed, with what
+-- became of the invoices in the file, so that each row of it is in one of these counts:
+--
+--     "fates": [{"fate": "charge", "detail": "term", "invoices": 7905}, …]
+--
+-- They are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
+-- invoice a later one dropped) and `rejected`, with the reason.
+create or replace function pipeline.finish_import(p_batch bigint)
+returns jsonb
+language plpgsql
+volatile
+parallel unsafe
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_customers text[];
+    v_is_repeated boolean;
+    v_fates jsonb;
+    v_report jsonb;
+begin
+    v_customers := array(
+        select r.customer_id
+        from pg_temp.read_invoices r
+        where r.state in ('new', 'changed')
+        union
+        select a.customer_id
+        from raw.absent_invoice a
+        where a.batch_id = p_batch
+            and a.is_dropped
+    );
+
+    if pg_catalog.to_regclass('pg_temp.read_customers') is not null then
+        v_customers := v_customers || array(
+            select r.customer_id
+            from pg_temp.read_customers r
+            where r.state in ('new', 'changed')
+                and r.moves_kinds
+                and exists (
+                    select
+                    from raw.invoice i
+                    where i.customer_id = r.customer_id
+                        and i.superseded_by is null
+                )
+        );
+    end if;
+
+    select
+        cardinality(v_customers) = 0
+        and not exists (select from raw.customer c where c.batch_id = p_batch)
+        and exists (
+            select
+            from meta.batch earlier
+            where earlier.batch_id < p_batch
+                and earlier.kind = 'import'
+                and earlier.source = 'stripe'
+                and earlier.is_truncated = own.is_truncated
+                and earlier.details -> 'replace' = own.details -> 'replace'
+                and pg_catalog.jsonb_path_query_array(earlier.files, '$[*].sha256')
+                    = pg_catalog.jsonb_path_query_array(own.files, '$[*].sha256')
+                and pg_catalog.jsonb_array_length(earlier.files) = pg_catalog.jsonb_array_length(own.files)
+                and pg_catalog.jsonb_path_exists(own.files, '$[*].sha256')
+        )
+    into v_is_repeated
+    from meta.batch own
+    where own.batch_id = p_batch;
+
+    if not v_is_repeated then
+        if cardinality(v_customers) > 1000
+            and cardinality(v_customers) * 3 > (
+                select count(*)
+                from (
+                    select i.customer_id
+                    from raw.invoice i
+                    where i.superseded_by is null
+                    group by i.customer_id
+                ) known
+            )
+        then
+            v_customers := null;
+            -- Plans for all of them need to know how many there are.
+            analyze raw.invoice, raw.customer;
+        end if;
+        call pipeline.refresh(v_customers);
+    end if;
+
+    select pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
+        order by array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate), t.invoices desc, t.detail
+    )
+    into v_fates
+    from (
+        select
+            case when r.state = 'rejected' then 'rejected' else coalesce(f.fate, 'not stored') end as fate,
+            case when r.state = 'rejected' then r.problem[2] when f.fate is null then 'dropped later' else f.detail end as detail,
+            count(*) as invoices
+        from pg_temp.read_invoices r
+        left join kpi.invoice_fate f
+            on f.customer_id = r.customer_id
+            and f.invoice_id = r.invoice_id
+            and r.state <> 'rejected'
+        group by 1, 2
+    ) t;
+
+    update meta.batch b
+    set details = b.details || pg_catalog.jsonb_build_object('fates', v_fates)
+    where b.batch_id = p_batch
+    returning pg_catalog.to_jsonb(b) into v_report;
+
+    if v_is_repeated then
+        delete from raw.rejected_row r where r.batch_id = p_batch;
+        delete from raw.absent_invoice a where a.batch_id = p_batch;
+        delete from meta.batch b where b.batch_id = p_batch;
+        v_report := v_report || '{"batch_id": null}';
+    end if;
+
+    drop table pg_temp.staged_header, pg_temp.read_invoices;
+    drop table if exists pg_temp.read_customers;
+    return v_report;
+end;
+$$;
+
+comment on function pipeline.finish_import(bigint) is
+    'Completes an import: refreshes the customers that it touched, and returns the report as jsonb. Removes the batch where the same files changed nothing.';
+revoke all on function pipeline.finish_import(bigint) from public;
+grant execute on function pipeline.finish_import(bigint) to pgmrr_writer;

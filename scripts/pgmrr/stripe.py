@@ -1,0 +1,273 @@
+"""Imports the two CSV files of a Stripe dashboard export.
+
+Python streams bytes and calls SQL; what the rows mean, how they compare with what is known, and all figures
+are made in the database (``pipeline.stage_file``, ``import_stripe``, ``finish_import``).
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from pgmrr import csv_tokens, rates
+from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Source
+from pgmrr.errors import PgmrrError
+from pgmrr.locks import Progress, silent, writer_lock
+from pgmrr.sessions import explained
+
+# Where COPY refuses a file, psycopg warns of it; it is no news to a user.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
+_HOW = "export it again as CSV with all columns: Stripe dashboard, Billing, Invoices, Export"
+_STAGE = "select pipeline.stage_file(%s, %s, %s, %s, %s, %s)"
+_TIDY_UP = """
+vacuum (analyze)
+    raw.invoice, raw.customer, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
+    ledger.daily_term_cents, meta.batch, meta.setting
+"""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of the rows of one file: how many there were, and how many in each state.
+
+    ``reasons`` counts the rejected ones by reason; ``further_columns`` are those that pgmrr does not know.
+    """
+
+    name: str
+    rows: int
+    new: int
+    changed: int
+    unchanged: int
+    older: int
+    rejected: int
+    reasons: dict[str, int]
+    further_columns: list[str]
+
+    @classmethod
+    def of(cls, name: str, counts: dict[str, Any]) -> "FileReport":
+        """From the counts that the database returns."""
+        return cls(name, **{field.name: counts[field.name] for field in fields(cls) if field.name != "name"})
+
+    def line(self) -> str:
+        """One line for people."""
+        states = ("new", "changed", "unchanged", "older", "rejected")
+        counts = [f"{getattr(self, state):,} {state}" for state in states if getattr(self, state)]
+        reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(self.reasons.items()))
+        return f"{self.name}: {self.rows:,} rows: {', '.join(counts)}{f' ({reasons})' if reasons else ''}"
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    ``batch`` is its number, None where the files were known and nothing changed. ``fates`` says what became
+    of the rows of the invoices file: (fate, detail, how many), which sum up to all of them. ``absent`` known
+    invoices should be in the file and are not, ``dropped`` of them were dropped for it.
+    """
+
+    batch: int | None
+    invoices: FileReport
+    customers: FileReport | None
+    absent: int
+    dropped: int
+    unlisted_customers: int
+    fates: list[tuple[str, str, int]]
+    rates: list[rates.Rate]
+
+    def lines(self) -> Iterator[str]:
+        """The report for people, a line a fact."""
+        yield self.invoices.line()
+        if self.customers:
+            yield self.customers.line()
+        if self.invoices.further_columns:
+            yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
+        if self.unlisted_customers:
+            yield f"{self.unlisted_customers:,} customers are known from their invoices alone"
+        yield f"{self.invoices.rows:,} invoices = {self.sum()}"
+        if self.absent > self.dropped:
+            missing = self.absent - self.dropped
+            yield f"{missing:,} known invoices are missing from this file: --replace drops them"
+        if self.dropped:
+            yield f"{self.dropped:,} known invoices are missing from this file: dropped"
+        for rate in self.rates:
+            yield f"exchange rate: 1 EUR = {rate.per_euro} {rate.currency} (ECB, {rate.rate_on})"
+        if self.invoices.rejected or (self.customers and self.customers.rejected):
+            yield "see the rejected rows: pgmrr rejected"
+        if self.batch is None:
+            yield "the same files as before: nothing changed"
+
+    def sum(self) -> str:
+        """What became of the invoices, as a sum: ``12 charges (10 term, 2 days) + 3 one-off (…)``."""
+        terms = []
+        for fate in dict.fromkeys(fate for fate, _, _ in self.fates):
+            details = {detail: count for other, detail, count in self.fates if other == fate}
+            named = ", ".join(f"{count:,} {detail}" for detail, count in details.items())
+            terms.append(f"{sum(details.values()):,} {'charges' if fate == 'charge' else fate} ({named})")
+        return " + ".join(terms)
+
+
+def import_stripe(
+    connection: psycopg.Connection,
+    invoices: Path,
+    customers: Path | None = None,
+    *,
+    replace: bool = False,
+    complete_history: bool = False,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Import an invoices file and, where given, the customers file exported with it.
+
+    All of it happens, or nothing: facts, ledger and report are one transaction. ``replace`` drops known
+    invoices that the file's range of dates should hold and doesn't; ``complete_history`` says that the file
+    holds the company's whole life. ``connection`` must be in autocommit mode, and in no transaction.
+
+    Raises PgmrrError where a file is not what it should be, or the database refuses.
+    """
+    files = [_File("invoices", invoices, progress)]
+    if customers:
+        files.append(_File("customers", customers, progress))
+    try:
+        with writer_lock(connection, progress), connection.transaction():
+            begin = "select pipeline.begin_batch('import', 'stripe', %s)"
+            batch = _value(connection, begin, not complete_history)
+            for file in files:
+                file.copy_to(connection)
+            progress("comparing the files with what is known")
+            wanted = connection.execute(
+                "select currency, rate_on from pipeline.import_stripe(%s, %s, %s)",
+                [batch, json.dumps([file.description for file in files]), replace],
+            ).fetchall()
+            added = rates.add(connection, batch, wanted)
+            progress("making charges and ledger")
+            report = _value(connection, "select pipeline.finish_import(%s)", batch)
+        if report["batch_id"]:
+            connection.execute(_TIDY_UP)
+    except psycopg.Error as error:
+        raise explained("nothing was imported", error) from error
+    return _report(report, files, added)
+
+
+def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
+    """The single value that a function of ours returns."""
+    return connection.execute(query.encode(), parameters).fetchone()[0]
+
+
+def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate]) -> ImportReport:
+    """The report of the database as an object."""
+    details = report["details"]
+    rows = {file.role: FileReport.of(file.path.name, details[file.role]) for file in files}
+    return ImportReport(
+        batch=report["batch_id"],
+        invoices=rows["invoices"],
+        customers=rows.get("customers"),
+        absent=details["invoices"]["absent"],
+        dropped=details["invoices"]["dropped"],
+        unlisted_customers=details["unlisted_customers"],
+        fates=[(fate["fate"], fate["detail"], fate["invoices"]) for fate in details["fates"]],
+        rates=added,
+    )
+
+
+class _NotForCopyError(Exception):
+    """COPY would read the file, but not as it should."""
+
+
+class _File:
+    """One of the files on its way into the database."""
+
+    def __init__(self, role: str, path: Path, progress: Progress) -> None:
+        self.role = role
+        self.path = path
+        self._progress = progress
+        self._source: Source
+
+    @property
+    def description(self) -> dict[str, str | int]:
+        """What the batch keeps of it: role, name, bytes and SHA-256."""
+        return {
+            "role": self.role,
+            "name": self.path.name,
+            "bytes": self._source.bytes,
+            "sha256": self._source.sha256,
+        }
+
+    def copy_to(self, connection: psycopg.Connection) -> None:
+        """Stream the file into its staging table: as it is, or, where COPY refuses it, split row by row.
+
+        Raises PgmrrError where it cannot be read or is no CSV file.
+        """
+        try:
+            rows = self._copy(connection, by_row=False)
+            if rows is None:
+                rows = self._copy(connection, by_row=True)
+        except NotCsvError as error:
+            raise PgmrrError(f"{self.path} {error}", _HOW) from None
+        except OSError as error:
+            raise PgmrrError(f"{self.path}: {error.strerror}", "check the name of the file") from None
+        if not rows:
+            raise PgmrrError(f"{self.path} has no rows below its header", _HOW)
+
+    def _copy(self, connection: psycopg.Connection, *, by_row: bool) -> int | None:
+        """How many rows came in; None, with nothing changed, where the file is none for COPY as it is."""
+        with self.path.open("rb") as stream:
+            self._source = Source(stream, _percents(self.path, self._progress))
+            header = csv_tokens.read_header(self._source)
+            staged = (self.role, self.path.name, header.names, header.delimiter, header.lines + 1, by_row)
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    statement = _value(connection, _STAGE, *staged).encode()
+                    if by_row:
+                        _copy_by_row(cursor, statement, self._source, header)
+                    else:
+                        _copy_whole(cursor, statement, self._source)
+                    return cursor.rowcount
+            except (psycopg.DataError, _NotForCopyError):
+                if by_row:
+                    raise
+                return None
+
+
+def _copy_whole(cursor: psycopg.Cursor, statement: bytes, source: Source) -> None:
+    """Send the file below its header as it is.
+
+    Raises _NotForCopyError where rows are not lines: COPY does not tell on which line a row stands. Nor does
+    it limit the length of a line.
+    """
+    counter = LineCounter()
+    with cursor.copy(statement) as copy:
+        while chunk := source.read():
+            ended = counter.lines
+            counter.add(chunk)
+            if len(chunk) == csv_tokens.CHUNK and counter.lines <= ended:
+                raise _NotForCopyError
+            copy.write(chunk)
+    if cursor.rowcount != counter.lines:
+        raise _NotForCopyError
+
+
+def _copy_by_row(cursor: psycopg.Cursor, statement: bytes, source: Source, header: Header) -> None:
+    """Send the rows of the file, split here, each with its line and what is wrong with it."""
+    with cursor.copy(statement) as copy:
+        for row in csv_tokens.read_rows(source, header):
+            copy.write_row([row.line, row.problem, row.text, *(field or None for field in row.fields)])
+
+
+def _percents(path: Path, progress: Progress) -> Callable[[int], None]:
+    """Tells how much of a file was read, every few seconds."""
+    size = path.stat().st_size
+    told_at = time.monotonic()
+    progress(f"reading {path.name}")
+
+    def watch(done: int) -> None:
+        nonlocal told_at
+        if size and time.monotonic() - told_at > 2:
+            told_at = time.monotonic()
+            progress(f"reading {path.name}: {100 * done // size} %")
+
+    return watch
