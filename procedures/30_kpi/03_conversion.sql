@@ -1,10 +1,11 @@
--- What is one unit of p_from worth in p_to? Rule R13. Error MR005 where a rate is
--- missing.
+-- What is one unit of p_from worth in p_to? Rule R13. NULL where one of them is; error
+-- MR005 where a rate is missing.
 create or replace function kpi.conversion(p_from text, p_to text)
 returns numeric
 language plpgsql
 stable
 parallel safe
+strict
 set search_path = ''
 as $$
 declare

@@ -68,18 +68,22 @@ select
         when k.covered_days = 0 then 'The invoices cover less than one whole day.'
         else concat_ws(
             ' ',
-            format('MRR is known from %s to %s; on other days it is unknown.', k.observed_from, k.complete_through),
+            format(
+                'MRR is known from %s to %s; on other days it is unknown.',
+                to_char(k.observed_from, 'YYYY-MM-DD'),
+                to_char(k.complete_through, 'YYYY-MM-DD')
+            ),
             case
                 when k.is_truncated and k.mrr_complete_from > k.observed_from then format(
-                    'The export starts in the middle of the company''s life: before %s MRR is a lower bound, since customers with terms of up to %s months may not have been billed yet.',
-                    k.mrr_complete_from,
-                    k.longest_term_months
+                    'The export starts in the middle of the company''s life: before %s MRR is a lower bound, since customers with terms of up to %s may not have been billed yet.',
+                    to_char(k.mrr_complete_from, 'YYYY-MM-DD'),
+                    case k.longest_term_months when 1 then 'a month' else k.longest_term_months || ' months' end
                 )
             end,
             case
                 when k.is_truncated and k.churn_observable_from > k.observed_from then format(
                     'Churn cannot be seen before %s, so rates that need it are empty until then.',
-                    k.churn_observable_from
+                    to_char(k.churn_observable_from, 'YYYY-MM-DD')
                 )
             end
         )

@@ -12,6 +12,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = ''
+set datestyle = 'ISO'
 as $$
 begin
     if p_from > p_to then

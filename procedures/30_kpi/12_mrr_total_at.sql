@@ -1,7 +1,7 @@
 -- What is the company's MRR on a day? Rules R9, R11 and R13.
 --
--- In the reporting currency, or in p_currency. NULL outside coverage. Adds up totals by
--- day: it never touches the customers.
+-- In the reporting currency, or in p_currency. NULL outside coverage; error MR005 where an
+-- exchange rate is missing. Adds up totals by day: it never touches the customers.
 create or replace function kpi.mrr_total_at(p_date date, p_currency text default null)
 returns numeric
 language sql
@@ -11,13 +11,18 @@ begin atomic
     select coalesce(
         (
             select sum(
-                case
-                    when p_currency is null then d.change
-                    else d.change_in_currency * kpi.conversion(d.currency, p_currency)
-                end
+                t.change * case when p_currency is null then c.factor else kpi.conversion(c.currency, p_currency) end
             )
-            from kpi.daily_change d
-            where d.effective_on <= p_date
+            from (
+                select
+                    d.currency,
+                    sum(d.change_in_currency) as change
+                from kpi.daily_change d
+                where d.effective_on <= p_date
+                group by d.currency
+            ) t
+            join kpi.currency c
+                on c.currency = t.currency
         ),
         0
     )
@@ -26,6 +31,6 @@ begin atomic
 end;
 
 comment on function kpi.mrr_total_at(date, text) is
-    'The company''s MRR on a day, a month, in the reporting currency or in p_currency. NULL outside coverage. Example: select kpi.mrr_total_at(''2024-06-30'').';
+    'The company''s MRR on a day, a month, in the reporting currency or in p_currency. NULL outside coverage. Error MR005 where an exchange rate is missing. Example: select kpi.mrr_total_at(''2024-06-30'').';
 revoke all on function kpi.mrr_total_at(date, text) from public;
 grant execute on function kpi.mrr_total_at(date, text) to pgmrr_reader, pgmrr_writer;

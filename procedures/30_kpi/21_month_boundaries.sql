@@ -11,6 +11,7 @@ begin atomic
     cross join lateral generate_series(
         date_trunc('month', v.observed_from::timestamp), v.complete_through::timestamp, interval '1 month'
     ) g (month)
+    where v.observed_from <= v.complete_through
     group by v.observed_from, v.complete_through;
 end;
 

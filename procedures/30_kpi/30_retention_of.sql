@@ -1,7 +1,8 @@
 -- How well is revenue kept, period by period? Rule R12.
 --
 -- p_boundaries are the first days of consecutive periods and, at the end, the day after
--- the last one. One row a period:
+-- the last one; what is not covered of them is left out. One row a period in which
+-- something changed:
 --     customers_lost  customers active at the opening who are at zero at the closing
 --     net_change      closing less opening MRR of the customers active at the opening
 --     losses          the same, of those among them whose MRR fell
@@ -23,13 +24,22 @@ begin atomic
     with changed as (
         select
             l.customer_id,
-            width_bucket(l.effective_on, p_boundaries) as period,
+            p.period,
             sum(l.change * c.factor) as change
-        from kpi.ledger l
+        from kpi.coverage v
+        join kpi.ledger l
+            on l.effective_on <= v.complete_through
         join kpi.currency c
             on c.currency = l.currency
+        -- Period 0 makes the first opening.
+        cross join lateral (
+            select case
+                when l.effective_on >= v.observed_from then width_bucket(l.effective_on, p_boundaries)
+                else 0
+            end as period
+        ) p
         where l.effective_on < p_boundaries[cardinality(p_boundaries)]
-        group by l.customer_id, width_bucket(l.effective_on, p_boundaries)
+        group by l.customer_id, p.period
     ),
     closed as (
         select
@@ -39,14 +49,15 @@ begin atomic
         from changed c
     )
     select
-        p_boundaries[c.period],
+        greatest(p_boundaries[c.period], v.observed_from),
         count(*) filter (where c.closing = 0),
         sum(c.change),
         sum(least(c.change, 0))
     from closed c
+    cross join kpi.coverage v
     where c.period between 1 and cardinality(p_boundaries) - 1
         and c.closing - c.change > 0
-    group by c.period;
+    group by c.period, v.observed_from;
 end;
 
 comment on function kpi.retention_of(date[]) is

@@ -1,7 +1,8 @@
 -- How well are customers and revenue kept, month by month? Rule R12.
 --
 -- One row a calendar month, clipped to coverage, in the reporting currency. LTV = ARPA /
--- mean customer churn rate of the last up to six whole months with observable churn.
+-- mean customer churn rate of the last up to six whole months with observable churn; only
+-- the first and the last month can be parts of one.
 --
 -- The boundaries are found once, in a materialized step: the functions that take them
 -- are inlined and would find them anew for each row.
@@ -24,9 +25,14 @@ select
     r.grr,
     r.quick_ratio,
     r.arpa,
-    r.arpa / nullif(avg(w.whole_month_churn_rate) over (
-        order by r.first_on rows between 5 preceding and current row
-    ), 0) as ltv,
+    r.arpa / nullif(
+        case
+            when w.is_whole
+                then avg(w.whole_month_churn_rate) over (by_month rows between 5 preceding and current row)
+            else avg(w.whole_month_churn_rate) over (by_month rows between 6 preceding and 1 preceding)
+        end,
+        0
+    ) as ltv,
     w.is_whole,
     r.mrr_is_complete,
     r.churn_is_observable,
@@ -46,7 +52,8 @@ cross join lateral (
     select
         m.is_whole,
         case when m.is_whole then r.customer_churn_rate end as whole_month_churn_rate
-) w;
+) w
+window by_month as (order by r.first_on);
 
 comment on view kpi.retention_monthly is 'Churn and retention by month: one row a calendar month, clipped to coverage, in the reporting currency. Rates are shares.';
 comment on column kpi.retention_monthly.month is 'First day of the calendar month.';

@@ -1,8 +1,9 @@
 -- How much do customers use the product, period by period? Rule R12.
 --
 -- p_boundaries are the first days of consecutive periods and, at the end, the day after
--- the last one. One row a period; none where there are no sessions at all. A customer is
--- active in a period where it has MRR above 0 on at least one day of it.
+-- the last one; what is not covered of them is left out. One row a period; none where there
+-- are no sessions at all. A customer is active in a period where it has MRR above 0 on at
+-- least one day of it.
 create or replace function kpi.engagement_by_period(p_boundaries date[])
 returns table (
     first_on date,
@@ -18,10 +19,13 @@ parallel safe
 begin atomic
     with period as (
         select
-            b.first_on,
-            lead(b.first_on) over (order by b.first_on) as ends_on
-        from unnest(p_boundaries) as b (first_on)
-        where exists (select from kpi.session s)
+            b.place,
+            greatest(b.first_on, v.observed_from) as first_on,
+            least(b.ends_on, v.complete_through + 1) as ends_on
+        from unnest(p_boundaries, p_boundaries[2:]) with ordinality as b (first_on, ends_on, place)
+        cross join kpi.coverage v
+        where b.ends_on is not null
+            and exists (select from kpi.session s)
     ),
     -- A customer's MRR over all currencies holds until its next change.
     stretch as (
@@ -36,28 +40,29 @@ begin atomic
     ),
     active as (
         select
-            p.first_on,
+            p.place,
             count(distinct s.customer_id) as customers
         from period p
         join stretch s
             on s.starts_on < p.ends_on
             and s.ends_on > p.first_on
         where s.mrr > 0
-        group by p.first_on
+        group by p.place
     ),
     used as (
         select
-            p_boundaries[d.period] as first_on,
+            d.place,
             count(*) as sessions,
             count(distinct d.customer_id) as customers
         from (
             select
                 s.customer_id,
-                width_bucket(s.used_on, p_boundaries) as period
-            from kpi.session s
+                width_bucket(s.used_on, p_boundaries) as place
+            from kpi.coverage v
+            join kpi.session s
+                on s.used_on between v.observed_from and v.complete_through
         ) d
-        where d.period between 1 and cardinality(p_boundaries) - 1
-        group by d.period
+        group by d.place
     )
     select
         p.first_on,
@@ -68,11 +73,11 @@ begin atomic
         coalesce(u.sessions, 0)::numeric / nullif(a.customers, 0)
     from period p
     left join used u
-        on u.first_on = p.first_on
+        on u.place = p.place
     left join active a
-        on a.first_on = p.first_on
-    where p.ends_on is not null
-    order by p.first_on;
+        on a.place = p.place
+    where p.first_on < p.ends_on
+    order by p.place;
 end;
 
 comment on function kpi.engagement_by_period(date[]) is

@@ -22,7 +22,8 @@ select
         where o.customer_id = f.customer_id
             and o.subscription_id is not null
             and o.status in ('void', 'uncollectible')
-            and o.issued_at between i.issued_at - interval '31 days' and i.issued_at + interval '31 days'
+            -- 31 days, as hours: the session's time zone may have longer and shorter days.
+            and o.issued_at between i.issued_at - interval '744 hours' and i.issued_at + interval '744 hours'
     ) as is_possible_replacement
 from kpi.invoice_fate f
 join billing.invoice i

@@ -1,0 +1,314 @@
+-- What the data can say and what it cannot: an export that starts in the middle of a
+-- company's life.
+begin;
+select plan(20);
+
+-- First invoice 2025-01-01 18:00, last one 2025-03-31 12:00: known from 01-02 to 03-30.
+--
+--     kim  50 a month, renewed on 01-01 and 02-01: there since 12-01, gone on 03-01
+--     leo  1,200 a year, renewed on 01-15: 100 a month, there since 2024-01-15
+--     max  30 a month, new on 02-10
+--     oda  40 a month, renewed on 03-05: there before, but not before the export: preexisting
+--     ned  20 a month, new on 03-31, the day after coverage
+--
+-- MRR: 150 at first; 180 from 02-10; 130 from 03-01; 170 from 03-05.
+insert into meta.batch (batch_id, kind, source, is_truncated, first_invoice_at, last_invoice_at)
+values (1, 'import', 'stripe', true, '2025-01-01 18:00 UTC', '2025-03-31 12:00 UTC');
+
+insert into raw.customer (customer_id, batch_id, is_listed, created_at)
+select c.customer_id, 1, true, '2023-01-01 00:00 UTC'
+from unnest('{kim,leo,max,oda,ned}'::text[]) c (customer_id);
+
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, period_start, period_end,
+    line_period_start, line_period_end, total, amount_paid
+)
+select
+    i.customer_id,
+    'in_' || i.customer_id || i.place,
+    1,
+    'sub_' || i.customer_id,
+    'EUR',
+    'paid',
+    i.starts_at at time zone 'UTC',
+    i.period_start at time zone 'UTC',
+    i.starts_at at time zone 'UTC',
+    i.starts_at at time zone 'UTC',
+    i.ends_at at time zone 'UTC',
+    i.total * 100,
+    i.total * 100
+from (
+    values
+    ('kim', 1, timestamp '2024-12-01 18:00', timestamp '2025-01-01 18:00', timestamp '2025-02-01 18:00', 50),
+    ('kim', 2, '2025-01-01 18:00', '2025-02-01 18:00', '2025-03-01 18:00', 50),
+    ('leo', 1, '2024-01-15 10:00', '2025-01-15 10:00', '2026-01-15 10:00', 1200),
+    ('max', 1, '2025-02-10 00:00', '2025-02-10 00:00', '2025-03-10 00:00', 30),
+    ('max', 2, '2025-02-10 00:00', '2025-03-10 00:00', '2025-04-10 00:00', 30),
+    ('oda', 1, '2025-02-05 00:00', '2025-03-05 00:00', '2025-04-05 00:00', 40),
+    ('ned', 1, '2025-03-31 12:00', '2025-03-31 12:00', '2025-04-30 12:00', 20)
+) i (customer_id, place, period_start, starts_at, ends_at, total);
+
+call pipeline.refresh(null);
+
+-- kpi.coverage -----------------------------------------------------------------------------
+--
+-- Covered: 30 + 28 + 30 days. Hidden: leo's 100 renewed within 88 days, so 100 x 365 / 88 in a
+-- year, less the 100 that are visible.
+select results_eq(
+    $$
+    select
+        v.is_truncated, v.first_invoice_on, v.observed_from, v.complete_through, v.covered_days,
+        v.shortest_term_months, v.longest_term_months, v.mrr_complete_from, v.churn_observable_from,
+        round(v.hidden_annual_mrr, 6)
+    from kpi.coverage v
+    $$,
+    $$
+    values (
+        true, date '2025-01-01', date '2025-01-02', date '2025-03-30', 88, 1, 12, date '2026-01-02',
+        date '2025-02-02', 314.772727
+    )
+    $$,
+    'coverage leaves out the partial first and last day of an export, and tells what it cannot see'
+);
+select is(
+    (select v.explanation from kpi.coverage v),
+    'MRR is known from 2025-01-02 to 2025-03-30; on other days it is unknown. The export starts in the middle of the '
+    || 'company''s life: before 2026-01-02 MRR is a lower bound, since customers with terms of up to 12 months may not '
+    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then.',
+    'coverage says the same in words'
+);
+select results_eq(
+    $$
+    select d.day, kpi.mrr_total_at(d.day), kpi.mrr_at('kim', d.day), kpi.mrr_at('ned', d.day)
+    from unnest('{2025-01-01, 2025-01-02, 2025-03-01, 2025-03-30, 2025-03-31}'::date[]) d (day)
+    $$,
+    $$
+    values
+    (date '2025-01-01', null::numeric, null::numeric, null::numeric), ('2025-01-02', 150.00, 50.00, 0.00),
+    ('2025-03-01', 130.00, 0.00, 0.00), ('2025-03-30', 170.00, 0.00, 0.00), ('2025-03-31', null, null, null)
+    $$,
+    'MRR outside coverage is unknown, neither 0 nor the half of it'
+);
+select results_eq(
+    $$
+    select e.invoice_id, e.basis::text, e.mrr, e.starts_on, e.ends_on, e.net, e.note
+    from kpi.mrr_explain('leo', '2025-01-14') e
+    $$,
+    $$ values ('in_leo1', 'implied', 100.00, date '2024-01-15', date '2025-01-15', null::numeric, 'proved by the renewal') $$,
+    'mrr_explain shows a cycle that the export hides and the renewal proves'
+);
+
+-- The waterfall ----------------------------------------------------------------------------
+
+select results_eq(
+    $$
+    select
+        m.month, m.first_on, m.last_on, m.opening, m.preexisting, m.new, m.churn, m.closing, m.customers_opening,
+        m.customers_preexisting, m.customers_new, m.customers_churned, m.customers
+    from kpi.mrr_monthly m
+    $$,
+    $$
+    values
+    (
+        date '2025-01-01', date '2025-01-02', date '2025-01-31', 150.00, 0.00, 0.00, 0.00, 150.00, 2::bigint, 0::bigint,
+        0::bigint, 0::bigint, 2::bigint
+    ),
+    ('2025-02-01', '2025-02-01', '2025-02-28', 150.00, 0, 30.00, 0, 180.00, 2, 0, 1, 0, 3),
+    ('2025-03-01', '2025-03-01', '2025-03-30', 180.00, 40.00, 0, -50.00, 170.00, 3, 1, 0, 1, 3)
+    $$,
+    'the first month opens with what renewals prove, and who was there before is not new'
+);
+-- March: (170 - 180 - 40) / 180.
+select results_eq(
+    $$
+    select m.month, m.is_whole, m.mrr_is_complete, m.churn_is_observable, round(m.growth, 6)
+    from kpi.mrr_monthly m
+    $$,
+    $$
+    values
+    (date '2025-01-01', false, false, false, null::numeric), ('2025-02-01', true, false, false, null),
+    ('2025-03-01', false, false, true, -0.277778)
+    $$,
+    'growth does not count who was there before, and is NULL where churn cannot be seen in the whole month'
+);
+select results_eq(
+    $$
+    select d.churn_is_observable, min(d.day), max(d.day), count(*), bool_or(d.mrr_is_complete)
+    from kpi.mrr_daily d
+    group by d.churn_is_observable
+    order by d.churn_is_observable
+    $$,
+    $$
+    values
+    (false, date '2025-01-02', date '2025-02-01', 31::bigint, false), (true, '2025-02-02', '2025-03-30', 57, false)
+    $$,
+    'every day says whether churn is observable and MRR is complete'
+);
+select results_eq(
+    $$ select m.effective_on, m.customer_id, m.kind::text, m.change from kpi.movements() m $$,
+    $$
+    values
+    (date '2025-02-10', 'max', 'new', 30.00), ('2025-03-01', 'kim', 'churn', -50.00),
+    ('2025-03-05', 'oda', 'preexisting', 40.00)
+    $$,
+    'movements before and after coverage are not listed'
+);
+
+-- Rates ------------------------------------------------------------------------------------
+
+select results_eq(
+    $$
+    select
+        r.month, r.customers_lost, round(r.customer_churn_rate, 6), round(r.gross_mrr_churn_rate, 6), round(r.nrr, 6),
+        round(r.grr, 6), r.quick_ratio, r.ltv, r.note
+    from kpi.retention_monthly r
+    $$,
+    $$
+    values
+    (
+        date '2025-01-01', 0::bigint, null::numeric, null::numeric, null::numeric, null::numeric, null::numeric,
+        null::numeric, 'churn is not observable yet'
+    ),
+    ('2025-02-01', 0, null, null, null, null, null, null, 'churn is not observable yet'),
+    -- 1 of 3 is lost, 50 of 180; nothing is won. Part of a month gives no LTV.
+    ('2025-03-01', 1, 0.333333, 0.277778, 0.722222, 0.722222, 0, null, 'part of a month')
+    $$,
+    'rates that need churn are NULL until it can be seen in the whole month, and say why'
+);
+select results_eq(
+    $$
+    select a.first_on, r.churn_is_observable, r.mrr_is_complete, r.customer_churn_rate is null
+    from unnest('{2025-02-01, 2025-02-02}'::date[]) a (first_on)
+    cross join lateral kpi.retention(a.first_on, '2025-02-28') r
+    $$,
+    $$ values (date '2025-02-01', false, false, true), ('2025-02-02', true, false, false) $$,
+    'retention knows its rates from the first day on which churn is observable'
+);
+select results_eq(
+    $$
+    select h.kpi, round(h.value, 6), h.unit, round(h.change, 6), h.second_kpi, round(h.second_value, 6), h.first_on, h.last_on
+    from kpi.headline h
+    $$,
+    $$
+    values
+    ('MRR', 170.000000, 'EUR' collate "C", -0.277778, 'NRR', 0.722222, date '2025-03-01', date '2025-03-30'),
+    ('Customer churn', 0.333333, 'share', null, 'Revenue churn', 0.277778, '2025-03-01', '2025-03-30'),
+    ('Quick ratio', 0.000000, 'ratio', null, 'GRR', 0.722222, '2025-03-01', '2025-03-30')
+    $$,
+    'headline compares with the days before only where churn was observable there'
+);
+
+-- Settings ---------------------------------------------------------------------------------
+
+-- Without the annual invoice and what it implies, all terms are of one month.
+update meta.setting set counted_statuses = '{paid}';
+update raw.invoice set status = 'open' where customer_id = 'leo';
+call pipeline.rebuild();
+select is(
+    (select v.explanation from kpi.coverage v),
+    'MRR is known from 2025-01-02 to 2025-03-30; on other days it is unknown. The export starts in the middle of the '
+    || 'company''s life: before 2025-02-02 MRR is a lower bound, since customers with terms of up to a month may not '
+    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then.',
+    'coverage speaks of the terms that count'
+);
+update meta.setting set counted_statuses = default;
+call pipeline.rebuild();
+
+-- In Auckland the first invoice is of 01-02 7:00 and the last one of 04-01 1:00.
+update meta.setting set time_zone = 'Pacific/Auckland';
+call pipeline.rebuild();
+select results_eq(
+    $$ select v.first_invoice_on, v.observed_from, v.complete_through from kpi.coverage v $$,
+    $$ values (date '2025-01-02', date '2025-01-03', date '2025-03-31') $$,
+    'coverage is in days of the reporting time zone'
+);
+select results_eq(
+    $$ select m.effective_on, m.customer_id from kpi.movements() m where m.kind = 'churn' $$,
+    $$ values (date '2025-03-02', 'kim') $$,
+    'movements are on days of the reporting time zone'
+);
+
+update meta.setting set time_zone = 'UTC', observed_from = '2025-02-15';
+call pipeline.rebuild();
+select results_eq(
+    $$
+    select v.observed_from, v.covered_days, v.churn_observable_from, m.month, m.first_on, m.opening, m.preexisting, m.new
+    from kpi.coverage v
+    cross join kpi.mrr_monthly m
+    $$,
+    $$
+    values
+    (date '2025-02-15', 44, date '2025-03-15', date '2025-02-01', date '2025-02-15', 180.00, 0.00, 0.00),
+    ('2025-02-15', 44, '2025-03-15', '2025-03-01', '2025-03-01', 180.00, 40.00, 0.00)
+    $$,
+    'a setting moves the first day on which MRR is known'
+);
+select results_eq(
+    $$ select h.kpi, h.first_on, h.last_on from kpi.headline h $$,
+    $$
+    values
+    ('MRR', date '2025-03-15', date '2025-03-30'), ('Customer churn', '2025-03-15', '2025-03-30'),
+    ('Quick ratio', '2025-03-15', '2025-03-30')
+    $$,
+    'headline begins where churn becomes observable'
+);
+
+update meta.setting set observed_from = '2025-03-10';
+call pipeline.rebuild();
+select results_eq(
+    $$ select h.kpi, h.value, h.change, h.second_value, h.first_on, h.last_on from kpi.headline h $$,
+    $$
+    values
+    ('MRR', 170.00, null::numeric, null::numeric, date '2025-03-10', date '2025-03-30'),
+    ('Customer churn', null, null, null, '2025-03-10', '2025-03-30'),
+    ('Quick ratio', null, null, null, '2025-03-10', '2025-03-30')
+    $$,
+    'headline has its three rows and their window also where churn is not observable at all'
+);
+
+update meta.setting set observed_from = '2025-03-30';
+call pipeline.rebuild();
+select results_eq(
+    $$
+    select v.covered_days, d.day, d.opening, d.closing, d.customers, m.is_whole
+    from kpi.coverage v
+    cross join kpi.mrr_daily d
+    cross join kpi.mrr_monthly m
+    $$,
+    $$ values (1, date '2025-03-30', 170.00, 170.00, 3::bigint, false) $$,
+    'a single covered day opens and closes with the MRR of that day'
+);
+
+-- An export within one day covers no whole day.
+update meta.setting set observed_from = null;
+update meta.batch set last_invoice_at = first_invoice_at;
+call pipeline.rebuild();
+select results_eq(
+    $$ select v.observed_from, v.complete_through, v.covered_days, v.hidden_annual_mrr, v.explanation from kpi.coverage v $$,
+    $$
+    values (
+        date '2025-01-02', date '2024-12-31', 0, null::numeric, 'The invoices cover less than one whole day.'
+    )
+    $$,
+    'an export within one day covers no whole day'
+);
+insert into usage.session (customer_id, session_number, created_at, batch_id) values ('leo', 1, '2025-01-01 12:00 UTC', 1);
+select results_eq(
+    $$
+    select
+        (select count(*) from kpi.mrr_daily d),
+        (select count(*) from kpi.mrr_monthly m),
+        (select count(*) from kpi.retention_monthly r),
+        (select count(*) from kpi.engagement_monthly e),
+        (select count(*) from kpi.headline h),
+        (select count(*) from kpi.movements() m),
+        (select count(*) from kpi.retention() r),
+        (select count(*) from kpi.biggest_customers() b),
+        kpi.month_boundaries()
+    $$,
+    $$ values (0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, null::date[]) $$,
+    'where nothing is covered there is no row'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,98 @@
+-- A database without data has an answer to every question, and so has a company without revenue.
+begin;
+select plan(8);
+
+select results_eq(
+    $$
+    select
+        (select count(*) from kpi.mrr_daily d),
+        (select count(*) from kpi.mrr_monthly m),
+        (select count(*) from kpi.movements() m),
+        (select count(*) from kpi.retention() r),
+        (select count(*) from kpi.retention_monthly r),
+        (select count(*) from kpi.biggest_customers() b),
+        (select count(*) from kpi.engagement_monthly e),
+        (select count(*) from kpi.headline h)
+    $$,
+    $$ values (0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint) $$,
+    'without data there are no days, months, movements, customers and headline'
+);
+select results_eq(
+    $$
+    select
+        (select count(*) from kpi.customer c) + (select count(*) from kpi.charge c) + (select count(*) from kpi.ledger l)
+        + (select count(*) from kpi.balance b) + (select count(*) from kpi.daily_change d)
+        + (select count(*) from kpi.session s) + (select count(*) from kpi.currency c)
+        + (select count(*) from kpi.invoice_fate f) + (select count(*) from kpi.one_off_revenue o)
+        + (select count(*) from kpi.unmatched_credits u) + (select count(*) from kpi.rejected_rows r)
+        + (select count(*) from kpi.batches b) + (select count(*) from kpi.mrr_explain('a', '2024-01-01') e)
+    $$,
+    $$ values (0::bigint) $$,
+    'without data there are no facts'
+);
+select results_eq(
+    $$
+    select
+        kpi.mrr_at('a', '2024-01-01'), kpi.mrr_at('a', '2024-01-01', 'USD'), kpi.mrr_total_at('2024-01-01'),
+        kpi.mrr_total_at('2024-01-01', 'USD'), kpi.month_boundaries()
+    $$,
+    $$ values (null::numeric, null::numeric, null::numeric, null::numeric, null::date[]) $$,
+    'without data MRR is unknown'
+);
+select results_eq(
+    $$
+    select
+        v.is_truncated, v.first_invoice_on, v.observed_from, v.complete_through, v.covered_days, v.mrr_complete_from,
+        v.churn_observable_from, v.explanation
+    from kpi.coverage v
+    $$,
+    $$
+    values (
+        false, null::date, null::date, null::date, 0, null::date, null::date, 'There are no invoices yet.'
+    )
+    $$,
+    'coverage says that there are no invoices'
+);
+select results_eq(
+    $$ select c.known, c.ever_with_mrr, c.with_mrr, c.counted_on from kpi.customer_count c $$,
+    $$ values (0::bigint, 0::bigint, 0::bigint, null::date) $$,
+    'customer_count counts none'
+);
+select results_eq(
+    $$ select e.currency, e.per_euro from kpi.exchange_rate e $$,
+    $$ values ('EUR' collate "C", 1.0) $$,
+    'exchange_rate knows the euro'
+);
+
+-- Three days, one customer, no invoice.
+insert into meta.batch (batch_id, kind, source, is_truncated, covered_from, covered_through)
+values (1, 'import', 'stripe', false, '2024-01-01', '2024-01-03');
+insert into raw.customer (customer_id, batch_id, is_listed) values ('a', 1, true);
+call pipeline.refresh(null);
+
+select results_eq(
+    $$
+    select
+        d.day, d.opening, d.closing, d.unpaid, d.customers, d.arpa, d.arr, kpi.mrr_at('a', d.day), kpi.mrr_total_at(d.day)
+    from kpi.mrr_daily d
+    $$,
+    $$
+    values
+    (date '2024-01-01', 0.00, 0.00, 0.00, 0::bigint, null::numeric, 0.00, 0.00, 0.00),
+    ('2024-01-02', 0, 0, 0, 0, null, 0, 0, 0), ('2024-01-03', 0, 0, 0, 0, null, 0, 0, 0)
+    $$,
+    'on covered days without revenue, MRR is 0'
+);
+select results_eq(
+    $$ select h.kpi, h.value, h.unit, h.change, h.second_value, h.first_on, h.last_on from kpi.headline h $$,
+    $$
+    values
+    ('MRR', 0.00, 'EUR' collate "C", null::numeric, null::numeric, date '2024-01-01', date '2024-01-03'),
+    ('Customer churn', null, 'share', null, null, '2024-01-01', '2024-01-03'),
+    ('Quick ratio', null, 'ratio', null, null, '2024-01-01', '2024-01-03')
+    $$,
+    'headline has its three rows for a company without revenue'
+);
+
+select * from finish();
+rollback;
