@@ -178,9 +178,7 @@ class Grant:
 
 def exists(connection: psycopg.Connection, *tables: str) -> bool:
     """Whether all these tables, each with its schema, exist."""
-    return all(
-        connection.execute("select to_regclass(%s) is not null", [table]).fetchone()[0] for table in tables
-    )
+    return all(connection.execute("select to_regclass(%s) is not null", [table]).fetchone()[0] for table in tables)
 
 
 def refuse_foreign_schemas(connection: psycopg.Connection) -> None:

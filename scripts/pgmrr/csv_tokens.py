@@ -227,6 +227,7 @@ def _split(source: Source, number: int) -> Iterator[_Line]:
         text = rest + chunk
         start = 0
         for end in _LINE_END.finditer(text, max(len(rest) - 1, 0)):
+            is_too_long = is_too_long or end.start() - start > LONGEST_LINE
             yield number, None if is_too_long else text[start : end.start()]
             start, is_too_long, number = end.end(), False, number + 1
         rest = text[start:]

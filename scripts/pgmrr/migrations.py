@@ -159,9 +159,7 @@ def rollback(url: str, steps: int, directory: Path | None = None, progress: Prog
             for migration in chosen:
                 progress(f"rolling back {migration.id}")
                 run_migration(yoyo, migration, "rollback", yoyo.unmark_one)
-                connection.execute(
-                    "delete from meta.migration_checksum where migration_id = %s", [migration.id]
-                )
+                connection.execute("delete from meta.migration_checksum where migration_id = %s", [migration.id])
     return [migration.id for migration in chosen]
 
 
@@ -270,9 +268,7 @@ def _hand_over(connection: psycopg.Connection) -> None:
 def _refuse_objects_of_others(connection: psycopg.Connection, schemas: list[tuple[int, int]]) -> None:
     inside = connection.execute(_OURS_MADE_BY_OTHERS, [catalog.SCHEMAS]).fetchone()[0]
     outside = ", ".join(
-        item.description
-        for item in catalog.dependents(connection, schemas)
-        if item.schema not in catalog.SCHEMAS
+        item.description for item in catalog.dependents(connection, schemas) if item.schema not in catalog.SCHEMAS
     )
     if inside or outside:
         raise PgmrrError(

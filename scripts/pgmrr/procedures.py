@@ -75,9 +75,7 @@ class _Failure:
     error: psycopg.Error
 
 
-def load(
-    target: psycopg.Connection | str, directory: Path | None = None, progress: Progress = silent
-) -> LoadResult:
+def load(target: psycopg.Connection | str, directory: Path | None = None, progress: Progress = silent) -> LoadResult:
     """Bring the code in the database to that in ``directory``, by default that of this installation.
 
     ``target`` is a URL, or a connection: then the load is part of its open transaction,
@@ -210,14 +208,10 @@ def _result(before: list[CodeObject], after: list[CodeObject]) -> LoadResult:
     return LoadResult(
         changed=True,
         created=[item.identity for item in made if (item.schema, item.name) not in names_before],
-        replaced=[
-            item.identity for item in after if item.key in old and item.definition != old[item.key].definition
-        ],
+        replaced=[item.identity for item in after if item.key in old and item.definition != old[item.key].definition],
         recreated=[item.identity for item in made if (item.schema, item.name) in names_before],
         dropped=[
-            item.identity
-            for item in before
-            if item.key not in new and (item.schema, item.name) not in names_after
+            item.identity for item in before if item.key not in new and (item.schema, item.name) not in names_after
         ],
     )
 

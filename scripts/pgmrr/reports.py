@@ -23,10 +23,21 @@ class Report:
     question: str
     columns: Sequence[Column]
     empty: str = "nothing is covered by the data yet: pgmrr coverage tells why"
+    title: str | None = None  # may hold {currency}, the reporting currency
 
     def ask(self, connection: Connection, parameters: Sequence[object] = ()) -> list[DictRow]:
         """The rows."""
         return connection.execute(self.question.encode(), parameters or None).fetchall()
+
+    def heading(self, connection: Connection) -> str | None:
+        """The title of the table."""
+        return self.title and self.title.format(currency=reporting_currency(connection))
+
+
+def reporting_currency(connection: Connection) -> str:
+    """The currency of the reports; EUR while there are no data."""
+    found = connection.execute("select min(reporting_currency) as currency from kpi.currency").fetchone()
+    return (found and found["currency"]) or "EUR"
 
 
 MONTHLY = Report(
@@ -57,6 +68,7 @@ MONTHLY = Report(
             for name in ("unpaid", "arpa", "arr")  # JSON and CSV only
         ),
     ],
+    title="MRR by month, {currency} a month",
 )
 
 HEADLINE = Report(
@@ -164,9 +176,11 @@ MOVEMENTS = Report(
         Column("kind", "Kind"),
         Column("change", "Change", Kind.money),
         Column("mrr_after", "MRR after", Kind.money),
-        Column("currency", "Cur."),
+        Column("change_in_currency", "As billed", Kind.money),
+        Column("currency", ""),
     ],
     "no movements in that range",
+    "Movements, {currency} a month",
 )
 
 RETENTION_MONTHLY = Report(
@@ -191,6 +205,7 @@ RETENTION_MONTHLY = Report(
         Column("arpa", "ARPA", Kind.money),
         Column("ltv", "LTV", Kind.money),
     ],
+    title="Churn and retention by month; ARPA and LTV in {currency}",
 )
 
 BIGGEST = Report(
@@ -208,6 +223,7 @@ BIGGEST = Report(
         Column("unpaid", "Unpaid", Kind.money),
         Column("customer_since", "Since"),
     ],
+    title="Biggest customers, {currency} a month",
 )
 
 ENGAGEMENT = Report(
@@ -362,8 +378,7 @@ def print_kpis(connection: Connection, format_: Format) -> None:
     for row in headline:
         show.paragraph(f"{row['kpi']}: {row['meaning']}")
     show.out.print()
-    currency = window["unit"]
-    show.out.print(show.table(monthly, monthly_columns(monthly), f"MRR by month, {currency} a month"))
+    show.out.print(show.table(monthly, monthly_columns(monthly), MONTHLY.heading(connection)))
     show.out.print()
     show.paragraph(
         f"{customers['known']:,} customers are known, {customers['ever_with_mrr']:,} of them ever had MRR, and "

@@ -131,6 +131,8 @@ def rows(
     elif format_ is Format.csv:
         print_csv([_plain(row, columns) for row in found], [column.name for column in columns])
     elif found:
+        if all(row.get("name") == row.get("customer_id") for row in found):  # customers without names
+            columns = [column for column in columns if column.name != "name"]
         wide = Console(highlight=False, width=None if out.is_terminal else 200)
         wide.print(table(found, columns, title))
     else:

@@ -25,6 +25,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _HOW = "export it again as CSV with all columns: Stripe dashboard, Billing, Invoices, Export"
 _STAGE = "select pipeline.stage_file(%s, %s, %s, %s, %s, %s)"
+_MANY = 1000  # versions: fewer are left to autovacuum
 _TIDY_UP = """
 vacuum (analyze)
     raw.invoice, raw.customer, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
@@ -146,7 +147,8 @@ def import_stripe(
             added = rates.add(connection, batch, wanted)
             progress("making charges and ledger")
             report = _value(connection, "select pipeline.finish_import(%s)", batch)
-        if report["batch_id"]:
+        if report["batch_id"] and _stored(report) > _MANY:
+            progress("tidying up")
             connection.execute(_TIDY_UP)
     except psycopg.Error as error:
         raise explained("nothing was imported", error) from error
@@ -156,6 +158,12 @@ def import_stripe(
 def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
     """The single value that a function of ours returns."""
     return connection.execute(query.encode(), parameters).fetchone()[0]
+
+
+def _stored(report: dict[str, Any]) -> int:
+    """How many versions of facts the import stored."""
+    counts = (report["details"].get(role, {}) for role in ("invoices", "customers"))
+    return sum(count[state] for count in counts for state in ("new", "changed") if count)
 
 
 def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate]) -> ImportReport:

@@ -54,7 +54,7 @@ def mrr(
             charges = report.ask(connection, asked)
             show.rows(charges, report.columns, format_, _customer_title(found[0]), report.empty)
         elif report is reports.MONTHLY:
-            show.rows(found, reports.monthly_columns(found), format_, "MRR by month", report.empty)
+            show.rows(found, reports.monthly_columns(found), format_, report.heading(connection), report.empty)
         else:
             show.rows(found, report.columns, format_, None, report.empty)
         if found and "mrr" in found[0] and found[0]["mrr"] is None:
@@ -135,7 +135,8 @@ def print_report(
 ) -> None:
     """Ask a report of the database and print it."""
     with reading(choose(url, name)) as connection:
-        show.rows(report.ask(connection, parameters or ()), report.columns, format_, None, report.empty)
+        found = report.ask(connection, parameters or ())
+        show.rows(found, report.columns, format_, report.heading(connection), report.empty)
 
 
 def _customer_title(row: show.Row) -> str:
