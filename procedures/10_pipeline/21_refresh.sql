@@ -6,12 +6,14 @@
 -- Plans are made for the customers at hand: few of them want look-ups, all of them scans.
 -- Each step picks its customers by their key and is joined to the next by hash or merge:
 -- a nested loop, which the planner likes where it takes a table for empty (no statistics
--- yet, or those of a rolled back import), would take hours.
+-- yet, or those of a rolled back import), would take hours. Compiling the plans (jit)
+-- takes longer than running them.
 create or replace procedure pipeline.refresh(p_customers text[])
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
+set jit = off
 as $$
 declare
     v_customers text[] := p_customers;

@@ -25,7 +25,7 @@ begin atomic
         from unnest(p_boundaries, p_boundaries[2:]) with ordinality as b (first_on, ends_on, place)
         cross join kpi.coverage v
         where b.ends_on is not null
-            and exists (select from kpi.session s)
+            and exists (select from kpi.session)
     ),
     -- A customer's MRR over all currencies holds until its next change.
     stretch as (

@@ -144,7 +144,7 @@ select
     k.last_on,
     'MRR won for each unit of MRR lost. Above 1 the company grows; 4 is the usual mark of a healthy one.'
 from kept k
-where not exists (select from used u)
+where not exists (select from used)
 order by place;
 
 comment on view kpi.headline is 'The three KPIs of business health over the last covered month, to the day (less where churn became observable later), one row each.';

@@ -64,6 +64,7 @@ def reading(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.row_factory = dict_row
+        connection.execute("set jit = off")  # compiling plans of this size costs more than running them
         with _unprepared_explained():
             yield connection
 
