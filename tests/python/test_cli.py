@@ -1,0 +1,242 @@
+"""The command line as people use it, on a database that holds ABC Enterprises."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from conftest import Server
+from pgmrr.__main__ import main
+from pgmrr.show import Kind, text_of
+from pgmrr.simulation import Parameters, simulate
+
+# Every command that reads, with arguments as one would give them.
+READING = [
+    ["kpis"],
+    ["mrr"],
+    ["mrr", "2024-06-30"],
+    ["mrr", "abc_000002", "2024-02-10"],
+    ["mrr", "abc_000002", "2024-02-10", "--explain"],
+    ["mrr", "abc_000002", "--currency", "usd"],
+    ["movements", "2024-02-01", "2024-02-29"],
+    ["churn"],
+    ["top", "2024-03-31", "--limit", "3"],
+    ["engagement"],
+    ["coverage"],
+    ["one-off"],
+    ["credits"],
+    ["rejected"],
+    ["batches"],
+    ["settings"],
+    ["fx"],
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def pgmrr(url: str, *arguments: str) -> Result:
+    """Run the command line on a database, in this process: starting one takes longer than most commands."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = None
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("DATABASE_URL", url)
+        patch.setattr(sys, "argv", ["pgmrr", *arguments])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    assert isinstance(code, int)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def abc(server: Server, template: str) -> Iterator[str]:
+    """The URL of a database that holds a small ABC Enterprises."""
+    with server.databases() as create:
+        url = create(template=template)
+        with psycopg.connect(url, autocommit=True) as connection:
+            simulate(connection, Parameters(companies=40, months=4))
+        yield url
+
+
+def rows_of(url: str) -> list[tuple[str, int]]:
+    """How many rows each of our tables holds."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "select oid::regclass::text from pg_class"
+            " where relkind = 'r' and relowner = 'pgmrr_owner'::regrole order by 1"
+        ).fetchall()
+        return [(name, connection.execute(f"select count(*) from {name}".encode()).fetchone()[0]) for (name,) in tables]
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+@pytest.mark.parametrize("format_", ["table", "json", "csv"])
+def test_a_reading_command_prints_data_alone_in_each_format(abc: str, arguments: list[str], format_: str) -> None:
+    result = pgmrr(abc, *arguments, "--format", format_)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    if format_ == "json":
+        assert json.loads(result.stdout) is not None
+    elif format_ == "csv":
+        header, *found = list(csv.reader(io.StringIO(result.stdout)))
+        assert header
+        assert all(len(row) == len(header) for row in found)
+    else:
+        assert result.stdout or result.stderr.strip(), "an empty answer says that it is empty"
+
+
+def test_reading_changes_nothing(abc: str) -> None:
+    before = rows_of(abc)
+    for arguments in READING:
+        assert pgmrr(abc, *arguments).returncode == 0
+    assert rows_of(abc) == before
+    assert len(before) > 10
+    assert sum(count for _, count in before) > 500
+
+
+def test_kpis_fit_80_columns_without_colour(abc: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "pgmrr", "kpis"],
+        env={**os.environ, "DATABASE_URL": abc, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in shown
+    for expected in ("MRR", "Customer churn", "Engagement", "2024-01", "2024-04", "40 customers are known"):
+        assert expected in shown
+
+
+def test_kpis_in_json_are_what_sql_says(abc: str) -> None:
+    printed = json.loads(pgmrr(abc, "kpis", "--format", "json").stdout)
+    with psycopg.connect(abc) as connection:
+        monthly = connection.execute(
+            "select month::text, opening, closing, customers from kpi.mrr_monthly order by month"
+        ).fetchall()
+        headline = connection.execute("select kpi, round(value, 6) from kpi.headline order by place").fetchall()
+    assert [
+        (row["month"], Decimal(str(row["opening"])), Decimal(str(row["closing"])), row["customers"])
+        for row in printed["monthly"]
+    ] == [(month, opening, closing, customers) for month, opening, closing, customers in monthly]
+    assert [(row["kpi"], Decimal(str(row["value"]))) for row in printed["headline"]] == headline
+    assert len(monthly) == 4
+
+
+def test_a_customers_mrr_is_the_sum_of_its_explanation(abc: str) -> None:
+    customers = [row["customer_id"] for row in json.loads(pgmrr(abc, "top", "2024-02-10", "--format", "json").stdout)]
+    assert len(customers) == 10
+    for customer in customers[:3]:
+        (answer,) = json.loads(pgmrr(abc, "mrr", customer, "2024-02-10", "--format", "json").stdout)
+        charges = json.loads(pgmrr(abc, "mrr", customer, "2024-02-10", "--explain", "--format", "json").stdout)
+        assert answer["mrr"] == sum(charge["mrr"] for charge in charges) > 0
+
+
+def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
+    outside = pgmrr(abc, "mrr", "2026-01-01")
+    assert "–" in outside.stdout
+    assert "MRR is known from 2024-01-01 to 2024-04-30" in " ".join(outside.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mrr", "nobody"], "there is no customer 'nobody'"),
+        (["mrr", "abc_000001", "2024-13-01"], "'2024-13-01' is not a day"),
+        (["mrr", "--explain"], "--explain needs a customer"),
+        (["mrr", "--currency", "CHF", "2024-02-01"], "no exchange rate from USD to CHF"),
+        (["movements", "2024-03-01", "2024-02-01"], "upside down"),
+        (["movements", "yesterday"], "'yesterday'"),
+        (["top", "--limit", "0"], "'--limit'"),
+        (["simulate"], "this one holds data"),
+        (["simulate", "--start", "soon"], "'soon' is not a day"),
+        (["import", "stripe", "--invoices", "nowhere.csv"], "nothing was imported"),
+        (["start", "--stripe", "nowhere"], "there is no directory nowhere"),
+        (["settings", "bogus", "1"], "unknown setting"),
+        (["settings", "time_zone", "Mars"], "time_zone cannot be Mars"),
+        (["fx", "--set", "USD=much"], "is no exchange rate"),
+        (["reset"], "this drops all data"),
+        (["migrate", "--rollback", "0"], "'--rollback'"),
+        (["kpis", "--format", "xml"], "'--format'"),
+        (["nonsense"], "No such command"),
+        (["kpis", "--database", "postgresql://u:secret@127.0.0.1:1/x"], "cannot connect"),
+        (["kpis", "--database", "what=ever"], "cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_line_and_exit_code_1(abc: str, arguments: list[str], message: str) -> None:
+    before = rows_of(abc)
+    result = pgmrr(abc, *arguments)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
+    assert rows_of(abc) == before
+
+
+def test_a_database_without_our_schema_is_told_so(server: Server, new_database: Callable[..., str]) -> None:
+    result = pgmrr(new_database(), "kpis")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[1] == "hint: bring it up to date: pgmrr migrate"
+
+
+def test_an_empty_database_answers(database: str) -> None:
+    for arguments in (["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]):
+        result = pgmrr(database, *arguments)
+        assert result.returncode == 0, result.stderr
+    assert "There are no invoices yet." in pgmrr(database, "coverage").stdout
+
+
+def test_a_setting_is_changed_and_listed(database: str) -> None:
+    result = pgmrr(database, "settings", "time_zone", "Europe/Berlin", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    assert {row["name"]: row["value"] for row in json.loads(result.stdout)}["time_zone"] == "Europe/Berlin"
+
+
+def test_every_command_shows_an_example() -> None:
+    shown = pgmrr("", "--help").stdout
+    commands = [line.split()[0] for line in shown.split("Commands:")[1].splitlines() if line.strip()]
+    assert len(commands) > 20
+    for command in commands:
+        text = pgmrr("", *([command, "stripe"] if command == "import" else [command]), "--help").stdout
+        assert "Example: pgmrr" in " ".join(text.split()) or command in ("version", "url"), command
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        (None, Kind.money, "–"),
+        (Decimal("1234567.005"), Kind.money, "1,234,567.01"),
+        (Decimal("-0.004"), Kind.money, "0.00"),
+        (Decimal("-0.005"), Kind.money, "-0.01"),
+        (Decimal("0.0749512"), Kind.growth, "+7.5 %"),
+        (Decimal("-0.0005"), Kind.growth, "-0.1 %"),
+        (Decimal(0), Kind.change, "0"),
+        (Decimal("1250.5"), Kind.change, "+1,251"),
+        (12345, Kind.count, "12,345"),
+        (True, Kind.text, "yes"),
+    ],
+)
+def test_figures_are_rounded_half_away_from_zero(value: object, kind: Kind, shown: str) -> None:
+    assert text_of(value, kind) == shown
