@@ -62,7 +62,8 @@ order by m.customer_id, m.effective_on, m.currency
 """
 
 ONE_OFFS = """
-select r.invoice_id, r.customer_id, lower(r.currency), r.status, (r.net * 100)::bigint, r.reason, r.is_possible_replacement
+select r.invoice_id, r.customer_id, lower(r.currency), r.status, (r.net * 100)::bigint, r.reason,
+    r.is_possible_replacement
 from kpi.one_off_revenue r
 order by r.invoice_id
 """
@@ -124,9 +125,7 @@ def bring_in(
         ),
         (batch,),
     )
-    connection.execute(
-        SUPERSEDE.format(table="raw.customer", same="new.customer_id = old.customer_id"), (batch,)
-    )
+    connection.execute(SUPERSEDE.format(table="raw.customer", same="new.customer_id = old.customer_id"), (batch,))
     issued = _utc(invoice.issued_at for invoice in invoices)
     connection.execute(
         """
