@@ -72,8 +72,7 @@ begin
     call pipeline.store_customers(p_batch);
 
     update meta.batch b
-    set covered_from = case when not b.is_truncated then pipeline.first_service_on(p_batch) end,
-        details = b.details
+    set details = b.details
             || pg_catalog.jsonb_build_object(
                 'invoices',
                 pipeline.counts_of_file('invoices') || pg_catalog.jsonb_build_object(
@@ -91,6 +90,8 @@ begin
                 (select count(*) from raw.customer c where c.batch_id = p_batch and not c.is_listed)
             )
     where b.batch_id = p_batch;
+
+    call pipeline.cover_complete_histories();
 
     return query
     select w.currency, w.rate_on

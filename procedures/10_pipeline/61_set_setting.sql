@@ -102,12 +102,9 @@ begin
         if p_name = 'reporting_currency' then
             call pipeline.update_currencies();
         else
-            -- The first day of a complete history is a day in the reporting time zone.
+            -- A complete history begins and ends on days in the reporting time zone.
             if p_name in ('time_zone', 'counted_statuses') then
-                update meta.batch b
-                set covered_from = pipeline.first_service_on(b.batch_id)
-                where b.source = 'stripe'
-                    and not b.is_truncated;
+                call pipeline.cover_complete_histories();
             end if;
             call pipeline.rebuild();
         end if;

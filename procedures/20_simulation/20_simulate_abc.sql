@@ -138,8 +138,6 @@ begin
     set as_of = v_ends_at,
         first_invoice_at = known.first_invoice_at,
         last_invoice_at = known.last_invoice_at,
-        covered_from = p_start,
-        covered_through = (v_ends_at at time zone 'UTC')::date - 1,
         details = jsonb_build_object(
             'companies', p_companies,
             'months', p_months,
@@ -154,6 +152,7 @@ begin
     where b.batch_id = simulate_abc.batch_id;
 
     raise notice 'making charges and ledger';
+    call pipeline.cover_complete_histories();
     call pipeline.refresh(null);
 
     return next;

@@ -592,3 +592,26 @@ def test_a_writer_of_ours_may_simulate(database: str) -> None:
         assert connection.execute(FIXED_RUN).fetchone()[1] == 200
         connection.execute("reset role")
     assert fingerprint(database) == FIXED_SHA256
+
+
+@pytest.mark.parametrize("time_zone", ["America/New_York", "Pacific/Auckland"])
+def test_whole_days_are_covered_in_every_time_zone(database: str, time_zone: str) -> None:
+    with writing(database) as connection:
+        simulate(connection, Parameters(companies=60, months=3, start=START))
+        connection.execute("select pipeline.lock()")
+        connection.execute("call pipeline.set_setting('time_zone', %s)", [time_zone])
+        first, last, closing, left = connection.execute(
+            """
+            select v.observed_from, v.complete_through, d.closing, d.customers_churned
+            from kpi.coverage v
+            join kpi.mrr_daily d on d.day = v.complete_through
+            """
+        ).fetchone()
+        paying = connection.execute(
+            "select sum(total) from billing.invoice where issued_at = '2024-03-01 00:00+00'"
+        ).fetchone()[0]
+    # Midnight UTC is the evening before in New York, and noon in Auckland.
+    assert str(first) == {"America/New_York": "2023-12-31", "Pacific/Auckland": "2024-01-01"}[time_zone]
+    assert str(last) == {"America/New_York": "2024-03-30", "Pacific/Auckland": "2024-03-31"}[time_zone]
+    assert closing == paying > 0
+    assert left == 0
