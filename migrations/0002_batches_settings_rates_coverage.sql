@@ -111,4 +111,8 @@ grant select on meta.batch, meta.setting, meta.exchange_rate, meta.coverage to p
 grant insert, update, delete on meta.batch, meta.exchange_rate to pgmrr_writer;
 grant update on meta.setting, meta.coverage to pgmrr_writer;
 
+-- The planner takes a table that was never analyzed for one of some hundred rows, and
+-- these two are joined everywhere.
+analyze meta.setting, meta.coverage;
+
 reset role;

@@ -59,7 +59,8 @@ begin
                 when s.currency is null then array['currency', 'missing value']
                 when p.currency !~ '^[A-Z]{3}$' then array['currency', 'not a currency of three letters']
                 when s.status is null then array['status', 'missing value']
-                when p.status not in ('paid', 'open', 'draft', 'void', 'uncollectible') then array['status', 'unknown status']
+                when p.status not in ('paid', 'open', 'draft', 'void', 'uncollectible')
+                    then array['status', 'unknown status']
                 when s.date is null then array['date', 'missing value']
                 when p.issued_at is null then array['date', 'not a time']
                 when s.due_date is not null and p.due_at is null then array['due_date', 'not a time']

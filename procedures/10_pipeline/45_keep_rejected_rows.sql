@@ -10,31 +10,37 @@ as $$
 begin
     execute format(
         $keep$
+        -- Only rejected rows become jsonb: they are few.
+        with rejected as materialized (
+            select
+                r.line_number,
+                r.problem[1] as column_name,
+                r.problem[2] as reason,
+                s.row_text,
+                pg_catalog.to_jsonb(s) as cells
+            from pg_temp.read_%1$s r
+            join pg_temp.staged_%1$s s
+                on s.line_number = r.line_number
+            where r.state = 'rejected'
+        )
         insert into raw.rejected_row (batch_id, file_role, line_number, column_name, value, reason, content)
         select
             $1,
             $2,
             r.line_number,
-            h.header,
-            left(cells.by_name ->> r.problem[1], 1000),
-            r.problem[2],
-            content.by_header || case
-                when s.row_text is null then '{}'
-                else pg_catalog.jsonb_build_object('the row as it stands', left(s.row_text, 10000))
+            (select h.header from pg_temp.staged_header h where h.file_role = $2 and h.column_name = r.column_name),
+            left(r.cells ->> r.column_name, 1000),
+            r.reason,
+            (
+                select pg_catalog.jsonb_object_agg(h.header, left(r.cells ->> h.column_name, 10000))
+                from pg_temp.staged_header h
+                where h.file_role = $2
+            )
+            || case
+                when r.row_text is null then '{}'
+                else pg_catalog.jsonb_build_object('the row as it stands', left(r.row_text, 10000))
             end
-        from pg_temp.read_%1$s r
-        join pg_temp.staged_%1$s s
-            on s.line_number = r.line_number
-        cross join lateral (select pg_catalog.to_jsonb(s) as by_name offset 0) cells
-        cross join lateral (
-            select pg_catalog.jsonb_object_agg(c.header, left(cells.by_name ->> c.column_name, 10000)) as by_header
-            from pg_temp.staged_header c
-            where c.file_role = $2
-        ) content
-        left join pg_temp.staged_header h
-            on h.file_role = $2
-            and h.column_name = r.problem[1]
-        where r.state = 'rejected'
+        from rejected r
         $keep$,
         p_role
     )

@@ -96,13 +96,20 @@ begin
 
     select pg_catalog.jsonb_agg(
         pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
-        order by array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate), t.invoices desc, t.detail
+        order by
+            array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate),
+            t.invoices desc,
+            t.detail
     )
     into v_fates
     from (
         select
             case when r.state = 'rejected' then 'rejected' else coalesce(f.fate, 'not stored') end as fate,
-            case when r.state = 'rejected' then r.problem[2] when f.fate is null then 'dropped later' else f.detail end as detail,
+            case
+                when r.state = 'rejected' then r.problem[2]
+                when f.fate is null then 'dropped later'
+                else f.detail
+            end as detail,
             count(*) as invoices
         from pg_temp.read_invoices r
         left join kpi.invoice_fate f

@@ -1,8 +1,10 @@
 -- How well are customers and revenue kept, month by month? Rule R12.
 --
 -- One row a calendar month, clipped to coverage, in the reporting currency. LTV = ARPA /
--- mean customer churn rate of the last up to six whole months with observable churn; only
--- the first and the last month can be parts of one.
+-- mean customer churn rate of the last up to six whole months with observable churn. Only
+-- the first and the last month can be parts of one: the first has no rate then, since
+-- nobody is known at its opening or churn is not observable yet, and the last looks back
+-- from the month before.
 --
 -- The boundaries are found once, in a materialized step: the functions that take them
 -- are inlined and would find them anew for each row.
@@ -28,8 +30,8 @@ select
     r.arpa / nullif(
         case
             when w.is_whole
-                then avg(w.whole_month_churn_rate) over (by_month rows between 5 preceding and current row)
-            else avg(w.whole_month_churn_rate) over (by_month rows between 6 preceding and 1 preceding)
+                then avg(r.customer_churn_rate) over (by_month rows between 5 preceding and current row)
+            else avg(r.customer_churn_rate) over (by_month rows between 6 preceding and 1 preceding)
         end,
         0
     ) as ltv,
@@ -47,11 +49,6 @@ cross join lateral (
     select
         date_trunc('month', r.first_on::timestamp) = r.first_on
         and date_trunc('month', r.last_on::timestamp) + interval '1 month - 1 day' = r.last_on as is_whole
-) m
-cross join lateral (
-    select
-        m.is_whole,
-        case when m.is_whole then r.customer_churn_rate end as whole_month_churn_rate
 ) w
 window by_month as (order by r.first_on);
 

@@ -21,7 +21,8 @@ select
         when c.invoice_id is not null then c.basis::text
         when i.status <> all(s.counted_statuses) then i.status
         when i.subscription_id is null then 'no subscription'
-        else 'no service period'
+        when i.line_period_start is null or i.line_period_end is null then 'no service period'
+        else 'empty service period'
     end as detail,
     i.batch_id,
     i.line_number

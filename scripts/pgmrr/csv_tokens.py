@@ -157,6 +157,10 @@ def read_rows(source: Source, header: Header) -> Iterator[Row]:
 
 def _quoted_row(number: int, text: str, lines: "_Lines", header: Header) -> Row:
     """The row that begins with a line that has quotes; it may go on over the next lines."""
+    width = len(header.names)
+    fields = _strictly(text, header)
+    if fields:
+        return _fitted(number, fields, width, text)
     borrowed: list[_Line] = []
     whole = text
     is_open = text.count('"') % 2 == 1
@@ -170,17 +174,19 @@ def _quoted_row(number: int, text: str, lines: "_Lines", header: Header) -> Row:
             break
         whole += "\n" + more
         is_open = more.count('"') % 2 == 0
-    width = len(header.names)
-    try:
-        fields = next(csv.reader([whole], delimiter=header.delimiter, strict=True))
-    except csv.Error:
-        fields = []
+    fields = _strictly(whole, header)
     if len(fields) == width:
         return Row(number, fields)
     lines.give_back(borrowed)
-    if fields and not borrowed:
-        return _fitted(number, fields, width, text)
     return Row(number, _best_effort(text, header), "broken quoting", text)
+
+
+def _strictly(text: str, header: Header) -> list[str]:
+    """The fields of one well-formed row; none where it is not one."""
+    try:
+        return next(csv.reader([text], delimiter=header.delimiter, strict=True))
+    except csv.Error:
+        return []
 
 
 def _fitted(number: int, fields: list[str], width: int, text: str) -> Row:

@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,12 @@ class ImportReport:
         if self.invoices.further_columns:
             yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
         if self.unlisted_customers:
-            yield f"{self.unlisted_customers:,} customers are known from their invoices alone"
-        yield f"{self.invoices.rows:,} invoices = {self.sum()}"
+            yield f"customers known from their invoices alone: {self.unlisted_customers:,}"
+        yield f"{self.invoices.rows:,} invoices = {self.accounting()}"
         if self.absent > self.dropped:
-            missing = self.absent - self.dropped
-            yield f"{missing:,} known invoices are missing from this file: --replace drops them"
+            yield f"known invoices that this file lacks: {self.absent - self.dropped:,} (--replace drops them)"
         if self.dropped:
-            yield f"{self.dropped:,} known invoices are missing from this file: dropped"
+            yield f"known invoices that this file lacks, now dropped: {self.dropped:,}"
         for rate in self.rates:
             yield f"exchange rate: 1 EUR = {rate.per_euro} {rate.currency} (ECB, {rate.rate_on})"
         if self.invoices.rejected or (self.customers and self.customers.rejected):
@@ -103,7 +103,7 @@ class ImportReport:
         if self.batch is None:
             yield "the same files as before: nothing changed"
 
-    def sum(self) -> str:
+    def accounting(self) -> str:
         """What became of the invoices, as a sum: ``12 charges (10 term, 2 days) + 3 one-off (…)``."""
         terms = []
         for fate in dict.fromkeys(fate for fate, _, _ in self.fates):
@@ -147,11 +147,12 @@ def import_stripe(
             added = rates.add(connection, batch, wanted)
             progress("making charges and ledger")
             report = _value(connection, "select pipeline.finish_import(%s)", batch)
-        if report["batch_id"] and _stored(report) > _MANY:
-            progress("tidying up")
-            connection.execute(_TIDY_UP)
     except psycopg.Error as error:
         raise explained("nothing was imported", error) from error
+    if report["batch_id"] and _stored(report) > _MANY:
+        progress("tidying up")
+        with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
+            connection.execute(_TIDY_UP)
     return _report(report, files, added)
 
 
@@ -224,7 +225,8 @@ class _File:
     def _copy(self, connection: psycopg.Connection, *, by_row: bool) -> int | None:
         """How many rows came in; None, with nothing changed, where the file is none for COPY as it is."""
         with self.path.open("rb") as stream:
-            self._source = Source(stream, _percents(self.path, self._progress))
+            what = f"reading {self.path.name}{' line by line' if by_row else ''}"
+            self._source = Source(stream, _percents(what, self.path.stat().st_size, self._progress))
             header = csv_tokens.read_header(self._source)
             staged = (self.role, self.path.name, header.names, header.delimiter, header.lines + 1, by_row)
             try:
@@ -266,16 +268,15 @@ def _copy_by_row(cursor: psycopg.Cursor, statement: bytes, source: Source, heade
             copy.write_row([row.line, row.problem, row.text, *(field or None for field in row.fields)])
 
 
-def _percents(path: Path, progress: Progress) -> Callable[[int], None]:
-    """Tells how much of a file was read, every few seconds."""
-    size = path.stat().st_size
+def _percents(what: str, size: int, progress: Progress) -> Callable[[int], None]:
+    """Tells what is being read, and every few seconds how much of it was."""
     told_at = time.monotonic()
-    progress(f"reading {path.name}")
+    progress(what)
 
     def watch(done: int) -> None:
         nonlocal told_at
         if size and time.monotonic() - told_at > 2:
             told_at = time.monotonic()
-            progress(f"reading {path.name}: {100 * done // size} %")
+            progress(f"{what}: {100 * done // size} %")
 
     return watch
