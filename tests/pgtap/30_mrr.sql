@@ -73,7 +73,7 @@ select results_eq(
         date '2024-04-10', 40.00, 40.00, 2, 'paid', 'invoices.csv', 16::bigint, 1::bigint, null
     ),
     (
-        'sub_fay_USD', 'in_fay_2USD', 'USD', 10.00, 'term', '2024-03-10', '2024-04-10', 10.00, 10.00, 1, 'paid',
+        'sub_fay_USD', 'in_fay_2USD', 'USD', 10.00, 'term', '2024-03-10', '2024-04-10', 10.00, 10.00, 1, 'open',
         'invoices.csv', 17, 1, null
     )
     $$,
@@ -130,7 +130,7 @@ select results_eq(
     (date '2024-04-01', 'EUR' collate "C", 'churn', 1::bigint, -1::bigint, -90.00, -90.00, 0.00),
     ('2024-04-01', 'EUR', 'unpaid', 1, 0, 0.00, 0.00, 100.04),
     ('2024-04-10', 'EUR', 'churn', 1, -1, -20.00, -20.00, 0.00),
-    ('2024-04-10', 'USD', 'churn', 1, 0, -8.00, -10.00, 0.00)
+    ('2024-04-10', 'USD', 'churn', 1, 0, -8.00, -10.00, -8.00)
     $$,
     'daily_change counts a customer who leaves in two currencies once'
 );

@@ -1,6 +1,6 @@
 -- Churn and retention, by month and in any range of days.
 begin;
-select plan(17);
+select plan(18);
 
 \ir companies/complete.sql
 
@@ -90,6 +90,12 @@ select results_eq(
     )
     $$,
     'retention over three months follows the customers from the first opening to the last closing'
+);
+-- ARPA is 250.04 / 4, and the mean of the whole months before April is (0.2 + 0) / 2.
+select results_eq(
+    $$ select r.arpa, r.ltv from kpi.retention('2024-02-01', '2024-04-15') r $$,
+    $$ values (62.51, 625.1) $$,
+    'LTV looks back at whole months that end in the range'
 );
 select results_eq(
     $$

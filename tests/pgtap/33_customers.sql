@@ -75,7 +75,9 @@ values (
     'ann', 'in_ann_credit', 1, 'sub_ann_EUR', 'EUR', 'paid', '2024-04-16 00:00 UTC', '2024-04-01 00:00 UTC',
     '2024-04-16 00:00 UTC', '2024-04-16 00:00 UTC', '2024-05-01 00:00 UTC', -3000
 );
-call pipeline.refresh('{ann}');
+-- cat did not pay for February.
+update raw.invoice set status = 'open' where invoice_id = 'in_cat_2USD';
+call pipeline.refresh('{ann,cat}');
 
 select results_eq(
     $$ select b.customer_id, b.mrr, b.unpaid from kpi.biggest_customers('2024-04-30') b where b.unpaid <> 0 $$,

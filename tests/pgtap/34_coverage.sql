@@ -1,7 +1,7 @@
 -- What the data can say and what it cannot: an export that starts in the middle of a
 -- company's life.
 begin;
-select plan(20);
+select plan(23);
 
 -- First invoice 2025-01-01 18:00, last one 2025-03-31 12:00: known from 01-02 to 03-30.
 --
@@ -98,6 +98,15 @@ select results_eq(
     'mrr_explain shows a cycle that the export hides and the renewal proves'
 );
 
+select results_eq(
+    $$
+    select (select count(*) from kpi.charge c), count(*), count(distinct f.invoice_id), min(f.detail)
+    from kpi.invoice_fate f
+    $$,
+    $$ values (9::bigint, 7::bigint, 7::bigint, 'term' collate "C") $$,
+    'invoice_fate has an invoice once also where it proves the cycle before it'
+);
+
 -- The waterfall ----------------------------------------------------------------------------
 
 select results_eq(
@@ -184,6 +193,15 @@ select results_eq(
     $$ values (date '2025-02-01', false, false, true), ('2025-02-02', true, false, false) $$,
     'retention knows its rates from the first day on which churn is observable'
 );
+-- kim is lost. Whether there were others before churn became observable cannot be told.
+select results_eq(
+    $$
+    select r.first_on, r.last_on, r.opening, r.closing, r.customers_opening, r.customers_lost, r.customer_churn_rate
+    from kpi.retention_by_period('{2024-06-01, 2025-06-01}') r
+    $$,
+    $$ values (date '2025-01-02', date '2025-03-30', 150.00, 170.00, 2::bigint, 1::bigint, null::numeric) $$,
+    'a period that begins before coverage opens with what renewals prove'
+);
 select results_eq(
     $$
     select h.kpi, round(h.value, 6), h.unit, round(h.change, 6), h.second_kpi, round(h.second_value, 6), h.first_on, h.last_on
@@ -191,14 +209,31 @@ select results_eq(
     $$,
     $$
     values
-    ('MRR', 170.000000, 'EUR' collate "C", -0.277778, 'NRR', 0.722222, date '2025-03-01', date '2025-03-30'),
-    ('Customer churn', 0.333333, 'share', null, 'Revenue churn', 0.277778, '2025-03-01', '2025-03-30'),
-    ('Quick ratio', 0.000000, 'ratio', null, 'GRR', 0.722222, '2025-03-01', '2025-03-30')
+    ('MRR', 170.000000, 'EUR' collate "C", -0.277778, 'NRR', 0.722222, date '2025-02-28', date '2025-03-30'),
+    ('Customer churn', 0.333333, 'share', null, 'Revenue churn', 0.277778, '2025-02-28', '2025-03-30'),
+    ('Quick ratio', 0.000000, 'ratio', null, 'GRR', 0.722222, '2025-02-28', '2025-03-30')
     $$,
-    'headline compares with the days before only where churn was observable there'
+    'headline looks back a month, and compares only where churn was observable before it'
 );
 
 -- Settings ---------------------------------------------------------------------------------
+
+-- A year that begins is no renewal that returns in a year.
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, period_start, period_end,
+    line_period_start, line_period_end, total
+)
+values (
+    'kim', 'in_year', 1, 'sub_year', 'EUR', 'paid', '2025-03-20 00:00 UTC', '2025-03-20 00:00 UTC',
+    '2025-03-20 00:00 UTC', '2025-03-20 00:00 UTC', '2026-03-20 00:00 UTC', 24000
+);
+call pipeline.refresh('{kim}');
+select results_eq(
+    $$ select round(v.hidden_annual_mrr, 6), kpi.mrr_total_at('2025-03-30') from kpi.coverage v $$,
+    $$ values (314.772727, 190.00) $$,
+    'hidden annual MRR is estimated from renewals alone'
+);
+delete from raw.invoice where invoice_id = 'in_year';
 
 -- Without the annual invoice and what it implies, all terms are of one month.
 update meta.setting set counted_statuses = '{paid}';

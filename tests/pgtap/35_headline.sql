@@ -1,11 +1,11 @@
 -- The three KPIs of business health.
 begin;
-select plan(7);
+select plan(8);
 
 \ir companies/complete.sql
 
--- The last 30 covered days are 04-01 to 04-30, the same number before them 03-02 to 03-31.
--- These open with 360.04 of six customers, lose none of them and win 8.
+-- The last covered month is April, the one before it March, in which none of five customers
+-- is lost and the quick ratio is 38 / 20.
 select results_eq(
     $$
     select
@@ -20,7 +20,7 @@ select results_eq(
         date '2024-04-30'
     ),
     (2, 'Customer churn', 2 / 6.0, 'share', 0.333333, 'points', 'Revenue churn', 0.320617, 'share', '2024-04-01', '2024-04-30'),
-    (3, 'Quick ratio', 0, 'ratio', null, 'ratio', 'GRR', 0.679383, 'share', '2024-04-01', '2024-04-30')
+    (3, 'Quick ratio', 0, 'ratio', -1.9, 'ratio', 'GRR', 0.679383, 'share', '2024-04-01', '2024-04-30')
     $$,
     'headline shows MRR with growth and NRR, churn, and the quick ratio, each with its window'
 );
@@ -36,7 +36,7 @@ select results_eq(
         c.second_value = r.gross_mrr_churn_rate, c.change = r.customer_churn_rate - p.customer_churn_rate,
         q.value = r.quick_ratio, q.second_value = r.grr
     from kpi.retention('2024-04-01', '2024-04-30') r
-    cross join kpi.retention('2024-03-02', '2024-03-31') p
+    cross join kpi.retention('2024-03-01', '2024-03-31') p
     join kpi.mrr_daily d on d.day = r.last_on
     join kpi.headline m on m.place = 1
     join kpi.headline c on c.place = 2
@@ -46,8 +46,8 @@ select results_eq(
     'headline''s figures are those of retention and mrr_daily'
 );
 
--- Sessions in March and April: 3 and 2 by ann, one each by fay and by gus, who pays nothing.
--- Active in April are ann, cat, dan, eve, and fay until 04-10; in 03-02 to 03-31 ben as well.
+-- March has 3 sessions by ann, April 2 by ann, one by fay, and one by gus, who pays nothing.
+-- Active in April are ann, cat, dan, eve, and fay until 04-10; in March ben as well.
 insert into usage.session (customer_id, session_number, created_at, batch_id)
 values
 ('ann', 1, '2024-03-01 12:00 UTC', 1), ('ann', 2, '2024-03-02 00:00 UTC', 1), ('ann', 3, '2024-03-31 23:59 UTC', 1),
@@ -64,7 +64,7 @@ select results_eq(
     $$,
     $$
     values (
-        3, 'Engagement', 4 / 5.0, 'sessions per customer' collate "C", 0.466667,  -- 4 / 5 less 2 / 6
+        3, 'Engagement', 4 / 5.0, 'sessions per customer' collate "C", 0.300000,  -- 4 / 5 less 3 / 6
         'sessions per customer', 'Sessions', 4::numeric, 'sessions', date '2024-04-01', date '2024-04-30'
     )
     $$,
@@ -76,9 +76,8 @@ select results_eq(
     'headline has exactly three rows with sessions too'
 );
 
--- The first 40 days: 01-11 to 02-09 is the window, and only ten days before it are covered.
--- It opens with 250 of five customers, loses dan and his 30, and wins 30.
-update meta.batch set covered_through = '2024-02-09';
+-- A month to the day, whatever its length.
+update meta.batch set covered_through = '2024-02-29';
 call pipeline.refresh(null);
 select results_eq(
     $$
@@ -87,11 +86,29 @@ select results_eq(
     $$,
     $$
     values
-    ('MRR', 250.000000, 0.000000, 1.000000, date '2024-01-11', date '2024-02-09'),
-    ('Customer churn', 0.200000, null, 0.120000, '2024-01-11', '2024-02-09'),
-    ('Engagement', 0.000000, null, 0, '2024-01-11', '2024-02-09')
+    ('MRR', 350.000000, 0.400000, 1.000000, date '2024-02-01', date '2024-02-29'),
+    ('Customer churn', 0.200000, null, 0.120000, '2024-02-01', '2024-02-29'),  -- January opens with nobody
+    ('Engagement', 0.000000, 0.000000, 0, '2024-02-01', '2024-02-29')
     $$,
-    'headline compares with as many days before, and not where these are not covered'
+    'headline is about a whole month where coverage ends with one'
+);
+
+-- The month to 02-10 opens with 250 of five customers, loses dan and his 30, and wins 30. Of
+-- the month before it only ten days are covered.
+update meta.batch set covered_through = '2024-02-10';
+call pipeline.refresh(null);
+select results_eq(
+    $$
+    select h.kpi, round(h.value, 6), round(h.change, 6), round(h.second_value, 6), h.first_on, h.last_on
+    from kpi.headline h
+    $$,
+    $$
+    values
+    ('MRR', 250.000000, 0.000000, 1.000000, date '2024-01-11', date '2024-02-10'),
+    ('Customer churn', 0.200000, null, 0.120000, '2024-01-11', '2024-02-10'),
+    ('Engagement', 0.000000, null, 0, '2024-01-11', '2024-02-10')
+    $$,
+    'headline compares with the month before, and not where part of it is not covered'
 );
 
 -- A single day on which all is won: nothing to compare with.

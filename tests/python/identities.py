@@ -8,7 +8,7 @@ Each query returns two numbers: how many it compared, and how many of these agre
 covered are left out.
 """
 
-# Every customer, those known from invoices alone included, on the covered ones of the given days.
+# Every customer who ever had MRR, on the covered ones of the given days.
 _CUSTOMER_DAYS = """
     with asked as materialized (
         select d.day
@@ -18,7 +18,7 @@ _CUSTOMER_DAYS = """
     ),
     customer_day as materialized (
         select u.customer_id, a.day, kpi.mrr_at(u.customer_id, a.day) as mrr
-        from (select customer_id from kpi.customer union select customer_id from kpi.ledger) u
+        from (select distinct customer_id from kpi.ledger) u
         cross join asked a
     )
 """
@@ -51,10 +51,16 @@ IDENTITIES = {
         join (select customer_id from kpi.ledger group by customer_id having count(distinct currency) = 1) u
             using (customer_id)
     """,
-    "mrr_total_at is the sum of mrr_at over all customers": _CUSTOMER_DAYS
-    + """
+    "mrr_total_at is the sum of mrr_at over all customers": """
         select count(*), count(*) filter (where t.mrr = kpi.mrr_total_at(t.day))
-        from (select day, coalesce(sum(mrr), 0) as mrr from customer_day group by day) t
+        from (
+            select d.day, coalesce(sum(kpi.mrr_at(u.customer_id, d.day)), 0) as mrr
+            from unnest(%(days)s::date[]) d (day)
+            join kpi.coverage v
+                on d.day between v.observed_from and v.complete_through
+            left join (select customer_id from kpi.customer union select customer_id from kpi.ledger) u on true
+            group by d.day
+        ) t
     """,
     "mrr_daily opens with the closing of the day before, and all kinds lead from opening to closing": """
         select
@@ -202,7 +208,7 @@ IDENTITIES = {
                 from kpi.headline h
                 where h.last_on = v.complete_through
                     and h.first_on between v.observed_from and h.last_on
-                    and h.last_on - h.first_on < 30
+                    and h.last_on - h.first_on < 31
                     and h.meaning <> ''
             )
         from kpi.coverage v

@@ -9,7 +9,8 @@
 --     02-01  ben  +30 expansion     dan -30 churn
 --     02-15  eve +100 new: 1,200 for a year                   closing 350.00, 5 customers
 --     03-01  ann +0.04 rounding     cat -20 (25) contraction     dan +30 reactivation
---     03-10  fay   +8 (10) expansion: a second currency       closing 368.04, 6 customers
+--     03-10  fay   +8 (10) expansion: a second currency, unpaid
+--                                                             closing 368.04, 6 customers
 --     04-01  ben  -90 churn     ann: all her 100.04 become unpaid
 --     04-10  fay  -28 churn, in both currencies: 20 and 8     closing 250.04, 4 customers
 insert into meta.batch (batch_id, kind, source, is_truncated, covered_from, covered_through, files)
@@ -63,7 +64,7 @@ from (
     (14, 'eve', 1, 'EUR', 'paid', '2024-02-15', '2025-02-15', 1200),
     (15, 'fay', 1, 'EUR', 'paid', '2024-01-10', '2024-02-10', 20),
     (16, 'fay', 2, 'EUR', 'paid', '2024-02-10', '2024-04-10', 40),
-    (17, 'fay', 2, 'USD', 'paid', '2024-03-10', '2024-04-10', 10)
+    (17, 'fay', 2, 'USD', 'open', '2024-03-10', '2024-04-10', 10)
 ) i (line_number, customer_id, place, currency, status, starts_on, ends_on, total);
 
 call pipeline.refresh(null);

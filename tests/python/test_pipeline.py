@@ -1,0 +1,532 @@
+"""The rules R1 to R11 in SQL: against the plain-Python reference, and refresh, rebuild and as-of against each other.
+
+Companies are generated. Each example lives in a transaction that is rolled back; what was compared is counted,
+so that no test can pass by comparing nothing.
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+from operator import add
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from psycopg.rows import namedtuple_row
+
+import facts
+from conftest import Server
+from pgmrr.migrations import migrate
+from pgmrr.server_user import server_user
+from pgmrr.stripe import import_stripe
+from reference import Charge, Invoice, Movement, Result, Settings, evaluate, read_stripe_export
+from strategies import Company, Draw, companies, settings
+from test_reference import rules_met
+
+HANDMADE = Path(__file__).parents[1] / "data" / "handmade"
+REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "stripe-export"
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+AS_A_WRITER = "-c role=pgmrr_writer"
+
+# What a refresh keeps, row by row. Binary values don't depend on the session's time zone and style of dates.
+KEPT = {
+    "charges": "select * from billing.charge_cents order by customer_id, invoice_id, basis",
+    "movements": "select * from ledger.movement_cents order by customer_id, currency, effective_on",
+    "days": "select * from ledger.daily_change_cents order by effective_on, currency, kind",
+    "terms": "select * from ledger.daily_term_cents order by starts_on, currency, months, is_renewal",
+    "currencies": "select * from ledger.currency order by currency",
+    "coverage": "select * from meta.coverage",
+}
+
+# The same, evaluated anew on the facts as they were known after a batch, or now (NULL).
+EVALUATED = {
+    "charges": """
+        select * from pipeline.charges(null, %s)
+        order by customer_id collate "C", invoice_id collate "C", basis
+    """,
+    "movements": """
+        select * from pipeline.movements(null, %s)
+        order by customer_id collate "C", currency collate "C", effective_on
+    """,
+}
+
+# R10: kinds that only add, and kinds that only take away.
+GAINS = {b"preexisting", b"new", b"reactivation", b"expansion"}
+LOSSES = {b"contraction", b"churn"}
+
+PLANS = {
+    "no hash aggregates": {"enable_hashagg": "off"},
+    "no hash joins": {"enable_hashjoin": "off"},
+    "nested loops": {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_nestloop": "on"},
+    "little memory": {"work_mem": "64kB", "hash_mem_multiplier": "1"},
+    "parallel workers": {
+        "min_parallel_table_scan_size": "0",
+        "min_parallel_index_scan_size": "0",
+        "parallel_setup_cost": "0",
+        "parallel_tuple_cost": "0",
+        "max_parallel_workers_per_gather": "2",
+    },
+    "Auckland": {"TimeZone": "Pacific/Auckland"},
+    "German dates": {"DateStyle": "German, DMY"},
+}
+
+Rows = dict[str, list[tuple]]
+
+
+def generated(examples: int) -> hypothesis_settings:
+    """Few examples are always the same ones, many are new ones each time."""
+    return hypothesis_settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=examples < 1000,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+def few_or_many(few: int, many: int) -> pytest.MarkDecorator:
+    """Runs a test on few examples always, and on many with ``--full``."""
+    return pytest.mark.parametrize("examples", [few, pytest.param(many, marks=pytest.mark.full)])
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server, template: str) -> Iterator[psycopg.Connection]:
+    """A writer's session on a database without data."""
+    with (
+        server.databases() as create,
+        psycopg.connect(create(template=template), autocommit=True, options=AS_A_WRITER) as connection,
+    ):
+        yield connection
+
+
+# --------------------------------------------------------------------------------------- what is generated
+
+
+@st.composite
+def crowds(draw: Draw) -> Company:
+    """Some companies as one, with the history that they share: it begins with one of their invoices."""
+    invoices, customers = [], []
+    for number, company in enumerate(draw(st.lists(companies(), min_size=1, max_size=4))):
+        customers += [replace(c, customer_id=f"{c.customer_id}_{number}") for c in company.customers]
+        invoices += [
+            replace(i, customer_id=f"{i.customer_id}_{number}", invoice_id=f"{i.invoice_id}_{number}")
+            for i in company.invoices
+        ]
+    issued = sorted(invoice.issued_at for invoice in invoices)
+    first = issued[draw(st.integers(0, len(issued) // 2))]
+    return Company([invoice for invoice in invoices if invoice.issued_at >= first], customers)
+
+
+@st.composite
+def deliveries(draw: Draw) -> list[Company]:
+    """A crowd as it arrives: in batches, its invoices in any order, some of them first in another version."""
+    crowd = draw(crowds())
+    batches = [Company([], []) for _ in range(draw(st.integers(2, 4)))]
+    places = st.integers(0, len(batches) - 1)
+    for invoice in crowd.invoices:
+        last = draw(places)
+        batches[last].invoices.append(invoice)
+        earlier = draw(places)
+        if earlier < last:
+            batches[earlier].invoices.append(_as_it_was(draw, invoice))
+    for customer in crowd.customers:
+        for place in draw(st.sets(places, min_size=1, max_size=2)):
+            payments = draw(st.sampled_from([customer.payment_count, 0, 9]))
+            batches[place].customers.append(replace(customer, payment_count=payments))
+    return batches
+
+
+def _as_it_was(draw: Draw, invoice: Invoice) -> Invoice:
+    """An earlier version of an invoice: not yet paid, not yet void, or of another amount."""
+    return draw(
+        st.sampled_from(
+            [
+                replace(invoice, status="draft"),
+                replace(invoice, status="open", amount_paid=0),
+                replace(invoice, status="void"),
+                replace(invoice, total=invoice.total + 700),
+                replace(invoice, subscription_id=None),
+            ]
+        )
+    )
+
+
+def facts_after(batches: list[Company]) -> Company:
+    """The facts in force after some batches: of each invoice and customer the last version."""
+    invoices = {invoice.invoice_id: invoice for batch in batches for invoice in batch.invoices}
+    customers = {customer.customer_id: customer for batch in batches for customer in batch.customers}
+    return Company(list(invoices.values()), list(customers.values()))
+
+
+# ------------------------------------------------------------------------------------------ what is compared
+
+
+def bring_in(connection: psycopg.Connection, company: Company, report: Settings) -> Result:
+    """Settings and facts in one batch; returns what the reference makes of them."""
+    expected = evaluate(company.invoices, company.customers, report)
+    is_complete = report.history == "complete"
+    facts.choose(connection, report)
+    facts.bring_in(
+        connection,
+        company.invoices,
+        company.customers,
+        report,
+        expected.coverage.observed_from if is_complete else None,
+    )
+    return expected
+
+
+def compare(connection: psycopg.Connection, expected: Result) -> Counter[str]:
+    """Asserts that the database says what the reference says; returns how many rows were compared."""
+    charges, ledger = facts.charges(connection), facts.ledger(connection)
+    assert charges == expected.charges
+    assert ledger == expected.ledger
+    assert facts.coverage(connection) == expected.coverage
+    assert facts.one_offs(connection) == expected.one_off
+    assert facts.not_counted(connection) == expected.not_counted
+    return Counter(
+        charges=len(charges),
+        implied=sum(charge.basis == "implied" for charge in charges),
+        movements=len(ledger),
+        one_offs=len(expected.one_off),
+        not_counted=len(expected.not_counted),
+    )
+
+
+def rows(connection: psycopg.Connection, query: str, *parameters: object) -> list[tuple]:
+    cursor = connection.cursor(binary=True, row_factory=namedtuple_row)
+    return cursor.execute(query.encode(), parameters).fetchall()
+
+
+def kept(connection: psycopg.Connection) -> Rows:
+    """What the refresh keeps."""
+    return {name: rows(connection, query) for name, query in KEPT.items()}
+
+
+def evaluated(connection: psycopg.Connection, batch: int | None) -> Rows:
+    """Charges and movements as the functions make them of the facts known after a batch."""
+    return {name: rows(connection, query, batch) for name, query in EVALUATED.items()}
+
+
+@contextmanager
+def under(connection: psycopg.Connection, options: Mapping[str, str]) -> Iterator[None]:
+    """Other settings of the session, for a part of the present transaction."""
+    with connection.transaction(force_rollback=True):
+        for name, value in options.items():
+            connection.execute("select set_config(%s, %s, true)", (name, value))
+        yield
+
+
+# ------------------------------------------------------------------------------------- SQL and the reference
+
+
+def test_the_hand_written_export_comes_out_as_computed_by_hand(connection: psycopg.Connection) -> None:
+    export = Company(*read_stripe_export(HANDMADE / "invoices.csv", HANDMADE / "customers.csv"))
+    with connection.transaction(force_rollback=True):
+        bring_in(connection, export, Settings())
+        assert as_computed_by_hand("expected_charges.csv", facts.charges(connection)) == 30
+        assert as_computed_by_hand("expected_ledger.csv", facts.ledger(connection)) == 38
+        set_aside = {(x.invoice_id, "not counted", x.status, "") for x in facts.not_counted(connection)}
+        set_aside |= {
+            (x.invoice_id, "one-off", x.reason, str(x.possible_replacement).lower()) for x in facts.one_offs(connection)
+        }
+    assert set_aside == {tuple(row.values()) for row in by_hand_in("expected_set_aside.csv")}
+    assert len(set_aside) == 5
+
+
+def as_computed_by_hand(name: str, computed: list[Charge] | list[Movement]) -> int:
+    """Asserts that charges or movements are those of a file in every column; returns how many there are."""
+    by_hand = by_hand_in(name)
+    as_text = [{column: text(column, getattr(row, column)) for column in by_hand[0]} for row in computed]
+    assert sorted(as_text, key=repr) == sorted(by_hand, key=repr)
+    return len(as_text)
+
+
+def by_hand_in(name: str) -> list[dict[str, str]]:
+    with (HANDMADE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def text(column: str, value: object) -> str:
+    """A value of the reference as the files write it."""
+    if value is None:
+        return ""
+    if column in ("net", "mrr", "unmatched", "change", "balance"):
+        return f"{Decimal(value) / 100:.2f}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+@few_or_many(150, 5000)
+def test_generated_companies_come_out_as_the_reference_says(connection: psycopg.Connection, examples: int) -> None:
+    compared, met = Counter(), Counter()
+
+    @generated(examples)
+    @given(crowds(), settings())
+    def check(company: Company, report: Settings) -> None:
+        with connection.transaction(force_rollback=True):
+            expected = bring_in(connection, company, report)
+            compared.update(compare(connection, expected))
+            compared.update(identities(kept(connection)))
+        met.update(rules_met(company, expected))
+
+    check()
+    assert compared["charges"] > 8 * examples
+    assert compared["movements"] > 8 * examples
+    assert compared["one_offs"] > examples / 4
+    assert compared["balances"] > 16 * examples
+    assert compared["totals"] > 8 * examples
+    assert min(met.values()) >= examples / 50
+    assert len(met) >= 23  # of 24
+
+
+# --------------------------------------------------------------------------------- refresh, rebuild and as-of
+
+
+@few_or_many(40, 1500)
+def test_batches_in_any_order_leave_what_a_rebuild_makes(connection: psycopg.Connection, examples: int) -> None:
+    compared = Counter()
+
+    @generated(examples)
+    @given(deliveries(), settings())
+    def check(batches: list[Company], report: Settings) -> None:
+        with connection.transaction(force_rollback=True):
+            facts.choose(connection, report)
+            after = {}
+            for batch in batches:
+                covered_from = first_service_on(batch, report)
+                number = facts.bring_in(connection, batch.invoices, batch.customers, report, covered_from)
+                after[number] = kept(connection)
+            refreshed = after[number]
+            compared.update(identities(refreshed))
+
+            known = facts_after(batches)
+            expected = evaluate(known.invoices, known.customers, report)
+            assert facts.charges(connection) == expected.charges
+            assert facts.ledger(connection) == expected.ledger
+
+            for _ in "rebuilt", "rebuilt again":
+                connection.execute("call pipeline.rebuild()")
+                assert kept(connection) == refreshed
+            compared.update({name: len(table) for name, table in refreshed.items()})
+
+            for number, then in after.items():
+                as_of = evaluated(connection, number)
+                assert as_of == {name: then[name] for name in as_of}
+                compared["as of"] += sum(map(len, as_of.values()))
+            assert evaluated(connection, None) == as_of
+
+    check()
+    assert compared["coverage"] == examples
+    assert min(compared[name] for name in ("charges", "movements", "days", "balances", "totals")) > 8 * examples
+    assert min(compared["terms"], compared["currencies"]) > examples
+    assert compared["as of"] > 20 * examples
+
+
+def first_service_on(batch: Company, report: Settings) -> date | None:
+    """The day on which a complete history begins, as far as a batch tells."""
+    starts = [invoice.line_start for invoice in batch.invoices if invoice.line_start]
+    return report.day(min(starts)) if report.history == "complete" and starts else None
+
+
+def test_refreshing_some_customers_of_the_real_export_changes_nothing(real: psycopg.Connection) -> None:
+    before = kept(real)
+    assert [len(before[name]) for name in ("charges", "movements")] == [11612, 7053]
+    identities(before)
+    with real.transaction(force_rollback=True):
+        some = "select array(select customer_id from raw.customer where hashtext(customer_id) % 50 = 0)"
+        [customers] = real.execute(some).fetchone()
+        assert len(customers) > 500
+        real.execute("call pipeline.refresh(%s)", (customers,))
+        assert kept(real) == before
+        real.execute("call pipeline.rebuild()")
+        assert kept(real) == before
+
+
+# ------------------------------------------------------------------------------------------------- identities
+
+
+def identities(tables: Rows) -> Counter[str]:
+    """Asserts what must hold within what a refresh keeps; returns how many figures were compared."""
+    charges, movements = defaultdict(list), defaultdict(dict)
+    for charge in tables["charges"]:
+        charges[charge.customer_id, charge.currency].append(charge)
+    for movement in tables["movements"]:
+        movements[movement.customer_id, movement.currency][movement.effective_on] = movement
+        assert movement.change > 0 or movement.kind not in GAINS
+        assert movement.change < 0 or movement.kind not in LOSSES
+        assert (movement.change == 0) == (movement.kind == b"unpaid")
+    assert movements.keys() <= charges.keys()
+    return Counter(
+        balances=sum(balances_are_sums_of_charges(own, movements[key]) for key, own in charges.items()),
+        customers=customers_are_gained_and_lost(tables["movements"]),
+        totals=days_are_totals_of_movements(tables) + terms_are_totals_of_charges(tables),
+    )
+
+
+def balances_are_sums_of_charges(charges: list[tuple], movements: dict[date, tuple]) -> int:
+    """R9 on each day on which anything happens, for one customer in one currency."""
+    days = {charge.starts_on for charge in charges} | {charge.ends_on for charge in charges} | movements.keys()
+    balance = unpaid = 0
+    for day in sorted(days):
+        in_force = [charge for charge in charges if charge.starts_on <= day < charge.ends_on]
+        if movement := movements.get(day):
+            balance += movement.change
+            unpaid += movement.unpaid_change
+            assert movement.balance == balance
+        assert balance == max(0, sum(charge.mrr for charge in in_force))
+        assert unpaid == max(0, min(balance, sum(charge.mrr for charge in in_force if charge.is_unpaid)))
+    assert (balance, unpaid) == (0, 0)  # every charge ends
+    return len(days)
+
+
+def customers_are_gained_and_lost(movements: list[tuple]) -> int:
+    """A customer counts while any of its balances is positive, over all currencies."""
+    balances, counted = defaultdict(dict), Counter()
+    by_day = sorted(movements, key=lambda movement: (movement.customer_id, movement.effective_on))
+    for (customer_id, _), together in groupby(by_day, key=lambda m: (m.customer_id, m.effective_on)):
+        for movement in together:
+            balances[customer_id][movement.currency] = movement.balance
+            counted[customer_id] += movement.customers
+        assert counted[customer_id] == any(balances[customer_id].values())
+    return len(movements)
+
+
+def days_are_totals_of_movements(tables: Rows) -> int:
+    totals = defaultdict(lambda: [0, 0, 0, 0])
+    for m in tables["movements"]:
+        added = 1, m.customers, m.change, m.unpaid_change
+        totals[m.effective_on, m.currency, m.kind] = list(map(add, totals[m.effective_on, m.currency, m.kind], added))
+    assert {tuple(day[:3]): list(day[3:]) for day in tables["days"]} == totals
+    assert {row.currency for row in tables["currencies"]} == {day.currency for day in tables["days"]}
+    return len(totals)
+
+
+def terms_are_totals_of_charges(tables: Rows) -> int:
+    totals = defaultdict(lambda: [0, 0])
+    for c in tables["charges"]:
+        if c.basis == b"term":
+            key = c.starts_on, c.currency, c.months, c.is_renewal
+            totals[key] = list(map(add, totals[key], (1, max(c.mrr, 0))))
+    assert {tuple(term[:4]): list(term[4:]) for term in tables["terms"]} == totals
+    [coverage] = tables["coverage"]
+    assert coverage.longest_term_months == max((months for _, _, months, _ in totals), default=None)
+    return len(totals)
+
+
+# ---------------------------------------------------------------------------- plans, sessions and versions
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_figures_do_not_depend_on_the_plan_or_the_session(
+    connection: psycopg.Connection, plan: Mapping[str, str]
+) -> None:
+    compared, gathered = Counter(), 0
+
+    @generated(10)
+    @given(crowds(), settings())
+    def check(company: Company, report: Settings) -> None:
+        nonlocal gathered
+        with connection.transaction(force_rollback=True):
+            bring_in(connection, company, report)
+            before = kept(connection)
+            with under(connection, plan):
+                assert evaluated(connection, None) == {name: before[name] for name in EVALUATED}
+                explained = [rows(connection, f"explain {query}", None) for query in EVALUATED.values()]
+                gathered += str(explained).count("Gather")
+                connection.execute("call pipeline.rebuild()")
+                assert kept(connection) == before
+            compared.update({name: len(table) for name, table in before.items()})
+
+    check()
+    assert min(compared["charges"], compared["movements"]) > 50
+    assert (gathered > 0) == ("parallel_setup_cost" in plan)
+
+
+@pytest.fixture(scope="module")
+def postgres_15() -> Iterator[psycopg.Connection]:
+    """A session on Debian's PostgreSQL 15, with our migrations and code."""
+    if not DEBIAN_15.is_dir():
+        pytest.skip("PostgreSQL 15 is not installed")
+    with TemporaryDirectory(prefix="pgmrr-test-", ignore_cleanup_errors=True) as directory:
+        home = Path(directory)
+        home.chmod(0o711)  # where root runs the tests, the server's user gets through
+        data, log = home / "data", home / "data" / "server.log"
+        data.mkdir()
+        user = server_user(home, data)
+        user.own(data)
+        pg_ctl = [DEBIAN_15 / "pg_ctl", "--pgdata", data, "--wait", "--silent"]
+        initdb = "--username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync"
+        assert user.run([*pg_ctl, "init", "--options", initdb], capture_output=True).returncode == 0
+        options = f"-k {data} -c listen_addresses= -c fsync=off"
+        assert user.run([*pg_ctl, "start", "--log", log, "--options", options]).returncode == 0
+        try:
+            with Server(f"postgresql://postgres@/postgres?host={data}").databases() as create:
+                url = create()
+                migrate(url)
+                with psycopg.connect(url, autocommit=True, options=AS_A_WRITER) as connection:
+                    yield connection
+        finally:
+            user.run([*pg_ctl, "stop", "--mode", "immediate"])
+
+
+@few_or_many(40, 1000)
+def test_postgresql_15_says_what_the_reference_says(postgres_15: psycopg.Connection, examples: int) -> None:
+    assert postgres_15.info.server_version // 10000 == 15
+    compared = Counter()
+
+    @generated(examples)
+    @given(crowds(), settings())
+    def check(company: Company, report: Settings) -> None:
+        with postgres_15.transaction(force_rollback=True):
+            compared.update(compare(postgres_15, bring_in(postgres_15, company, report)))
+
+    check()
+    assert min(compared["charges"], compared["movements"]) > 8 * examples
+
+
+# -------------------------------------------------------------------------------------------- the real export
+
+
+@pytest.fixture(scope="module")
+def real(server: Server, template: str) -> Iterator[psycopg.Connection]:
+    """A writer's session on the real export, where it lies beside the checkout."""
+    if not REAL.is_dir():
+        pytest.skip("the real export does not lie beside the checkout")
+    with (
+        server.databases() as create,
+        psycopg.connect(create(template=template), autocommit=True) as connection,
+    ):
+        import_stripe(connection, REAL / "invoices.csv", REAL / "customers.csv")
+        connection.execute("set role pgmrr_writer")
+        yield connection
+
+
+def test_the_real_export_comes_out_as_the_reference_says(real: psycopg.Connection) -> None:
+    expected = evaluate(*read_stripe_export(REAL / "invoices.csv", REAL / "customers.csv"))
+    compared = compare(real, expected)
+    assert compared["charges"] + compared["one_offs"] + compared["not_counted"] == 8075 + compared["implied"]
+
+
+@pytest.mark.parametrize(
+    ("invoice_id", "mrr"),
+    [
+        pytest.param("in_1Qs6U2AFeGZf0UoOcllQ5SLm", "39.00", id="a seat added in mid-cycle"),
+        pytest.param("in_1QpPaUAFeGZf0UoOoulu1Wnv", "59.00", id="from monthly to annual"),
+        pytest.param("in_1QpTj8AFeGZf0UoOiGfcQr1u", "117.00", id="from annual to monthly"),
+    ],
+)
+def test_worked_examples_of_the_methodology(real: psycopg.Connection, invoice_id: str, mrr: str) -> None:
+    query = "select mrr from billing.charge where invoice_id = %s and basis <> 'implied'"
+    assert real.execute(query, (invoice_id,)).fetchall() == [(Decimal(mrr),)]
