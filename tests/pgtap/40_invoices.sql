@@ -98,7 +98,8 @@ select results_eq(
     ('charge', 'term', '{in_arrears,in_draft,in_month,in_term,in_year}'),
     ('not counted', 'uncollectible', '{in_void_4,in_void_5}'),
     ('not counted', 'void', '{in_void_1,in_void_2,in_void_3,in_void_6}'),
-    ('one-off', 'no service period', '{in_empty,in_no_lines}'),
+    ('one-off', 'empty service period', '{in_empty}'),
+    ('one-off', 'no service period', '{in_no_lines}'),
     ('one-off', 'no subscription', '{in_after,in_alone,in_before,in_later,in_next_day,in_setup,in_too_late}')
     $$,
     'invoice_fate says what became of each invoice, and why'
@@ -211,7 +212,7 @@ select results_eq(
     values
     (
         'in_empty' collate "C", 'pam' collate "C", 'Pam' collate "C", date '2024-01-02', 'USD' collate "C", 10.00,
-        'paid' collate "C", 'no service period' collate "C"
+        'paid' collate "C", 'empty service period' collate "C"
     ),
     ('in_no_lines', 'pam', 'Pam', '2024-01-03', 'USD', 10.00, 'draft', 'no service period'),
     ('in_setup', 'pam', 'Pam', '2024-01-01', 'USD', 100.00, 'open', 'no subscription')

@@ -84,9 +84,7 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         with self.connect() as connection:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     @contextmanager
     def databases(self) -> Iterator[NewDatabase]:

@@ -310,8 +310,7 @@ def _swap(draft: _Draft, earlier: list[_Draft], settings: Settings) -> bool:
     given_up = [
         other
         for other in earlier
-        if other.start < draft.start < other.end
-        and settings.day(other.own_end) == settings.day(draft.own_end)
+        if other.start < draft.start < other.end and settings.day(other.own_end) == settings.day(draft.own_end)
     ]
     amount = draft.net + sum(other.unused(draft.start) for other in given_up)
     if amount <= SMALLEST_SWAP:
@@ -359,9 +358,7 @@ def _price(draft: _Draft, drafts: list[_Draft], settings: Settings) -> None:
 
 def _prorated_cycle(draft: _Draft, drafts: list[_Draft], settings: Settings) -> tuple[datetime, int] | None:
     """R6.2: the earliest start of a cycle of whole months that ends with the charge, and its months."""
-    candidates = {
-        other.start for other in drafts if settings.day(other.own_end) == settings.day(draft.own_end)
-    }
+    candidates = {other.start for other in drafts if settings.day(other.own_end) == settings.day(draft.own_end)}
     if draft.invoice.period_start is not None:
         candidates.add(draft.invoice.period_start)
     for candidate in sorted(candidates):
@@ -411,9 +408,7 @@ def _cap_credits(drafts: list[_Draft]) -> None:
             credit.mrr = -taken
 
 
-def _subscription_charges(
-    invoices: list[Invoice], first_invoice_at: datetime, settings: Settings
-) -> list[_Draft]:
+def _subscription_charges(invoices: list[Invoice], first_invoice_at: datetime, settings: Settings) -> list[_Draft]:
     """R4 to R8 and the credits for one subscription in one currency."""
     drafts = sorted((_draft(invoice) for invoice in invoices), key=lambda draft: draft.order)
     _walk(drafts, settings)
@@ -561,9 +556,7 @@ def _coverage(invoices: list[Invoice], charges: list[Charge], settings: Settings
 # -------------------------------------------------------------------------------------------- the whole of it
 
 
-def evaluate(
-    invoices: Iterable[Invoice], customers: Iterable[Customer], settings: Settings | None = None
-) -> Result:
+def evaluate(invoices: Iterable[Invoice], customers: Iterable[Customer], settings: Settings | None = None) -> Result:
     """From facts to charges, ledger and coverage, by the rules R1 to R11."""
     settings = settings or Settings()
     invoices = sorted(invoices, key=lambda invoice: invoice.invoice_id)
@@ -598,9 +591,7 @@ def evaluate(
         for own_invoices in subscriptions.values()
         for draft in _subscription_charges(own_invoices, first_invoice_at, settings)
     ]
-    charges.sort(
-        key=lambda c: (c.customer_id, c.subscription_id, c.currency, c.starts_at, c.invoice_id, c.basis)
-    )
+    charges.sort(key=lambda c: (c.customer_id, c.subscription_id, c.currency, c.starts_at, c.invoice_id, c.basis))
     coverage = _coverage(invoices, charges, settings)
 
     ledger: list[Movement] = []
@@ -638,9 +629,7 @@ def mrr_at(result: Result, customer_id: str, day: date) -> dict[str, int] | None
 # ------------------------------------------------------------------------------------------ the Stripe export
 
 
-def read_stripe_export(
-    invoices_path: Path, customers_path: Path | None
-) -> tuple[list[Invoice], list[Customer]]:
+def read_stripe_export(invoices_path: Path, customers_path: Path | None) -> tuple[list[Invoice], list[Customer]]:
     """Read the two files of a Stripe dashboard export, in any column order, with decimal comma or point.
 
     Raises KeyError where a column is missing, ValueError where a time or amount can't be read.

@@ -43,9 +43,7 @@ def settings(draw: Draw) -> Settings:
     history = draw(st.sampled_from(["truncated", "truncated", "truncated", "complete"]))
     return Settings(
         time_zone=draw(st.sampled_from(TIME_ZONES)),
-        counted_statuses=draw(
-            st.sampled_from([("paid", "open", "draft")] * 3 + [("paid",), ("paid", "open")])
-        ),
+        counted_statuses=draw(st.sampled_from([("paid", "open", "draft")] * 3 + [("paid",), ("paid", "open")])),
         rounding_tolerance_cents=draw(st.sampled_from([5, 5, 5, 0, 100])),
         implied=draw(st.sampled_from([True, True, True, False])),
         observed_from=draw(st.sampled_from([None, None, None, date(2025, 1, 15)])),
@@ -57,13 +55,9 @@ def settings(draw: Draw) -> Settings:
 # ------------------------------------------------------------------------------------------ times and amounts
 
 # Offsets in minutes that fall on, just within and just beyond the rules' limits of 2 and 12 hours.
-jitter = st.sampled_from(
-    [0] * 48 + [sign * m for m in (1, 60, 119, 120, 121, 719, 720, 721) for sign in (1, -1)]
-)
+jitter = st.sampled_from([0] * 48 + [sign * m for m in (1, 60, 119, 120, 121, 719, 720, 721) for sign in (1, -1)])
 prices = st.sampled_from([0, 1, 900, 1900, 3900, 5900, 8700, 25000]) | st.integers(0, 20000)
-clock_times = st.sampled_from([0, 1, 7 * 60 + 33, 12 * 60, 21 * 60, 23 * 60 + 59]) | st.integers(
-    0, 24 * 60 - 1
-)
+clock_times = st.sampled_from([0, 1, 7 * 60 + 33, 12 * 60, 21 * 60, 23 * 60 + 59]) | st.integers(0, 24 * 60 - 1)
 
 
 @st.composite
@@ -152,8 +146,7 @@ def _within(draw: Draw, story: _Story) -> datetime:
     """A moment in the running term: on a day boundary of the cycle, near its ends, or anywhere."""
     length = (story.end - story.start) // MINUTE
     minutes = draw(
-        st.sampled_from([length // 2, length // 3, 1, length - 60, length - 24 * 60])
-        | st.integers(1, length - 1)
+        st.sampled_from([length // 2, length // 3, 1, length - 60, length - 24 * 60]) | st.integers(1, length - 1)
     )
     return story.start + minutes * MINUTE
 
@@ -290,12 +283,8 @@ def _subscription(draw: Draw, customer_id: str, subscription_id: str, most: int)
     start = draw(moments())
     months = draw(st.sampled_from([1, 1, 1, 12, 12, 3]))
     currency = draw(st.sampled_from(["eur", "eur", "usd"]))
-    story = _Story(
-        customer_id, subscription_id, currency, start, add_months(start, months), months, draw(prices), []
-    )
-    opening = draw(
-        st.sampled_from([_start_plan, _start_plan, _appear_renewed, _appear_growing, _appear_growing])
-    )
+    story = _Story(customer_id, subscription_id, currency, start, add_months(start, months), months, draw(prices), [])
+    opening = draw(st.sampled_from([_start_plan, _start_plan, _appear_renewed, _appear_growing, _appear_growing]))
     opening(draw, story)
     for event in draw(st.lists(st.sampled_from(EVENTS), max_size=most - 1)):
         event(draw, story)
@@ -341,8 +330,6 @@ def _customer(draw: Draw, customer_id: str, invoices: list[Invoice]) -> Customer
         return None
     own = [invoice for invoice in invoices if invoice.customer_id == customer_id]
     first = min((invoice.issued_at for invoice in own), default=datetime(2025, 1, 1))
-    created_at = draw(
-        st.sampled_from([first, first - HOUR, datetime(2023, 5, 31, 23, 59), datetime(2022, 1, 1), None])
-    )
+    created_at = draw(st.sampled_from([first, first - HOUR, datetime(2023, 5, 31, 23, 59), datetime(2022, 1, 1), None]))
     payments = sum(invoice.amount_paid > 0 for invoice in own) + draw(st.sampled_from([0, 0, 1, 7]))
     return Customer(customer_id, created_at, draw(st.sampled_from([payments, payments, payments, None])))

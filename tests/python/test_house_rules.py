@@ -16,9 +16,7 @@ from pgmrr.procedures import File, read_files
 
 ROOT = Path(__file__).parents[2]
 CODE = [file for file in read_files(ROOT / "procedures") if file.path != "90_privileges.sql"]
-MIGRATIONS = sorted(
-    file for file in (ROOT / "migrations").glob("*.sql") if not file.name.endswith(".rollback.sql")
-)
+MIGRATIONS = sorted(file for file in (ROOT / "migrations").glob("*.sql") if not file.name.endswith(".rollback.sql"))
 SQL_FILES = sorted([*(ROOT / "procedures").rglob("*.sql"), *(ROOT / "migrations").glob("*.sql")])
 
 each_code_file = pytest.mark.parametrize("file", CODE, ids=lambda file: file.path)
@@ -80,9 +78,7 @@ def test_a_file_makes_the_one_object_that_it_is_named_after(file: File) -> None:
 def test_a_file_holds_the_comment_and_the_privileges_of_its_object(file: File) -> None:
     schema, name = file.makes
     code = code_of(file.text)
-    others = set(re.findall(r"^comment on \w+ (?:column )?(\w+\.\w+)", code, re.MULTILINE)) - {
-        f"{schema}.{name}"
-    }
+    others = set(re.findall(r"^comment on \w+ (?:column )?(\w+\.\w+)", code, re.MULTILINE)) - {f"{schema}.{name}"}
     assert re.search(rf"^comment on (?:function|procedure|view) {schema}\.{name}\b", code, re.MULTILINE)
     assert others == set()
     assert re.search(rf"^grant (?:execute|select)\b[^;]* {schema}\.{name}\b", code, re.MULTILINE)
@@ -121,9 +117,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 def test_every_migration_has_a_rollback_and_every_rollback_a_migration() -> None:
-    rollbacks = {
-        file.name.removesuffix(".rollback.sql") for file in (ROOT / "migrations").glob("*.rollback.sql")
-    }
+    rollbacks = {file.name.removesuffix(".rollback.sql") for file in (ROOT / "migrations").glob("*.rollback.sql")}
     assert rollbacks == {file.stem for file in MIGRATIONS}
 
 
@@ -191,9 +185,7 @@ def ask(catalog: psycopg.Connection, query: str, *schemas: str) -> list[tuple]:
 
 
 def test_the_catalog_is_not_empty(catalog: psycopg.Connection) -> None:
-    [(relations, routines)] = ask(
-        catalog, "select (select count(*) from relation), (select count(*) from routine)"
-    )
+    [(relations, routines)] = ask(catalog, "select (select count(*) from relation), (select count(*) from routine)")
     assert relations > 30
     assert routines > 20
 
@@ -334,10 +326,7 @@ def test_a_reader_may_read_and_call_kpi_and_nothing_else(catalog: psycopg.Connec
             " and has_schema_privilege('pgmrr_reader', nspname, 'usage')",
         )
     }
-    public = {
-        name
-        for (name,) in ask(catalog, "select name from relation union all select name from routine", "kpi")
-    }
+    public = {name for (name,) in ask(catalog, "select name from relation union all select name from routine", "kpi")}
     assert reads == public
     writes = ask(
         catalog,

@@ -139,9 +139,7 @@ def test_a_migration_that_keeps_the_role_does_no_harm(project: Project) -> None:
 
 def test_a_path_may_have_any_characters(project: Project) -> None:
     odd = project.migrations.directory.rename(project.migrations.directory.with_name("a [b] *?"))
-    assert (
-        migrations.migrate(project.url, odd, procedures_directory=project.procedures.directory).applied == IDS
-    )
+    assert migrations.migrate(project.url, odd, procedures_directory=project.procedures.directory).applied == IDS
 
 
 # -- all or nothing ---------------------------------------------------------------------
@@ -149,9 +147,7 @@ def test_a_path_may_have_any_characters(project: Project) -> None:
 
 def test_a_migration_that_fails_changes_nothing(project: Project) -> None:
     project.add("0003_fails", "create table ledger.movement (a integer);", "")
-    with pytest.raises(
-        PgmrrError, match=r'0003_fails: relation "movement" already exists \(SQLSTATE 42P07\)'
-    ):
+    with pytest.raises(PgmrrError, match=r'0003_fails: relation "movement" already exists \(SQLSTATE 42P07\)'):
         project.migrate()
     assert project.query("select * from meta._yoyo_migration") == []
     assert project.query("select to_regnamespace('kpi')") == [(None,)]
@@ -196,9 +192,7 @@ def test_readers_see_a_migration_with_its_code(project: Project) -> None:
 
 
 def test_a_killed_run_leaves_nothing(project: Project, repository: object) -> None:
-    project.add(
-        "0003_slow", "create table ledger.slow (a integer); select pg_sleep(60);", "drop table ledger.slow;"
-    )
+    project.add("0003_slow", "create table ledger.slow (a integer); select pg_sleep(60);", "drop table ledger.slow;")
     script = (
         "import sys; from pathlib import Path; from pgmrr.migrations import migrate;"
         "migrate(sys.argv[1], Path(sys.argv[2]), print, Path(sys.argv[3]))"
@@ -313,9 +307,7 @@ def test_the_lock_of_a_killed_yoyo_is_removed(project: Project) -> None:
     assert project.query("select * from meta.yoyo_lock") == []
 
 
-def test_the_lock_of_a_yoyo_that_may_run_is_respected(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lock_of_a_yoyo_that_may_run_is_respected(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books, "_PATIENCE", 0)
     project.migrate()
     project.query("insert into meta.yoyo_lock (locked, ctime, pid) values (1, '2024-05-06 07:08', 4711)")
@@ -506,18 +498,14 @@ def deployer(server: Server) -> Iterator[str]:
     with server.connect() as connection:
         connection.execute(f"create role {quoted} login createrole password 'p@ss/%:?#'".encode())
         yield name
-        for (database,) in connection.execute(
-            "select datname from pg_database where datallowconn"
-        ).fetchall():
+        for (database,) in connection.execute("select datname from pg_database where datallowconn").fetchall():
             with server.connect(database) as inside:
                 inside.execute(f"reassign owned by {quoted} to pgmrr_owner".encode())
                 inside.execute(f"drop owned by {quoted}".encode())
         connection.execute(f"drop role {quoted}".encode())
 
 
-def test_an_ordinary_role_that_may_act_as_the_owner_migrates(
-    project: Project, server: Server, deployer: str
-) -> None:
+def test_an_ordinary_role_that_may_act_as_the_owner_migrates(project: Project, server: Server, deployer: str) -> None:
     project.migrate()  # the roles exist from here on
     quoted = '"' + deployer.replace('"', '""') + '"'
     project.query(f"grant pgmrr_owner to {quoted}")
@@ -525,18 +513,14 @@ def test_an_ordinary_role_that_may_act_as_the_owner_migrates(
     as_deployer = Project(
         server.url(database, user=deployer, password="p@ss/%:?#"), project.migrations, project.procedures
     )
-    as_deployer.add(
-        "0003_more", "set local role pgmrr_owner; create table ledger.more ();", "drop table ledger.more;"
-    )
+    as_deployer.add("0003_more", "set local role pgmrr_owner; create table ledger.more ();", "drop table ledger.more;")
     as_deployer.procedures.write("30_kpi/01_total.sql", TOTAL.replace("sum", "max"))
     assert as_deployer.migrate() == MigrateResult(applied=["0003_more"], procedures_loaded=True)
     assert as_deployer.rollback(1) == ["0003_more"]
     assert migrations.reset(as_deployer.url) == ["kpi", "ledger", "meta", "pipeline", "simulation"]
     with pytest.raises(PgmrrError, match="may not create schemas in database") as raised:
         as_deployer.migrate()
-    assert raised.value.hint.startswith(
-        f'as the owner of the database: grant create on database "{database}"'
-    )
+    assert raised.value.hint.startswith(f'as the owner of the database: grant create on database "{database}"')
     project.query(f"grant create on database {database} to {quoted}")
     assert as_deployer.migrate().applied == [*IDS, "0003_more"]
     assert migrations.reset(as_deployer.url)

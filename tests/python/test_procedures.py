@@ -204,9 +204,7 @@ def test_a_further_column_keeps_the_view(code: Code, same_as_fresh: Callable[[Co
     same_as_fresh(code)
 
 
-def test_what_no_longer_needs_a_dropped_object_is_kept(
-    code: Code, same_as_fresh: Callable[[Code], None]
-) -> None:
+def test_what_no_longer_needs_a_dropped_object_is_kept(code: Code, same_as_fresh: Callable[[Code], None]) -> None:
     oid = code.value("'kpi.total()'::regprocedure::oid")
     code.remove("30_kpi/02_daily.sql")
     code.remove("30_kpi/04_last.sql")
@@ -308,9 +306,7 @@ def test_views_and_grants_of_others_survive(code: Code, analyst: str) -> None:
     code.write("30_kpi/02_daily.sql", DAILY.replace(" as value", " as value, 1 as further"))
     code.load()
     assert code.value("'bi.dashboard'::regclass::oid") == oid
-    assert (
-        code.query(f"set role {analyst}; select * from bi.dashboard") == []
-    )  # psycopg shows the first result
+    assert code.query(f"set role {analyst}; select * from bi.dashboard") == []  # psycopg shows the first result
     with psycopg.connect(code.url) as connection:
         connection.execute(f"set role {analyst}")
         assert connection.execute("select * from bi.dashboard where day = 3").fetchall() == [(3, 15, 30)]
@@ -343,9 +339,7 @@ def test_what_of_others_stands_in_the_way_is_named(code: Code, dependent: str) -
 
 
 def test_a_dropped_object_of_ours_that_others_need_is_named(code: Code) -> None:
-    code.query(
-        "create schema bi; create view bi.a as select kpi.last(); create view bi.b as select * from bi.a"
-    )
+    code.query("create schema bi; create view bi.a as select kpi.last(); create view bi.b as select * from bi.a")
     code.remove("30_kpi/04_last.sql")
     with refused(code, r"^view bi.a, view bi.b depend on kpi.last\(\), which would have to be dropped"):
         code.load()

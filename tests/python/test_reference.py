@@ -219,9 +219,7 @@ def test_the_hand_written_export_makes_the_ledger_computed_by_hand(handmade: Res
 
 def test_the_hand_written_export_sets_aside_what_makes_no_charge(handmade: Result) -> None:
     wanted = {tuple(row.values()) for row in expected("expected_set_aside.csv")}
-    not_counted = {
-        (set_aside.invoice_id, "not counted", set_aside.status, "") for set_aside in handmade.not_counted
-    }
+    not_counted = {(set_aside.invoice_id, "not counted", set_aside.status, "") for set_aside in handmade.not_counted}
     one_off = {
         (set_aside.invoice_id, "one-off", set_aside.reason, str(set_aside.possible_replacement).lower())
         for set_aside in handmade.one_off
@@ -256,8 +254,7 @@ def test_the_reader_takes_points_padding_and_columns_in_any_order(tmp_path: Path
         writer.writeheader()
         writer.writerows(rows)
     assert (
-        read_stripe_export(tmp_path / "invoices.csv", None)[0]
-        == read_stripe_export(HANDMADE / "invoices.csv", None)[0]
+        read_stripe_export(tmp_path / "invoices.csv", None)[0] == read_stripe_export(HANDMADE / "invoices.csv", None)[0]
     )
 
 
@@ -400,9 +397,7 @@ def rules_met(company: Company, result: Result) -> set[str]:
         facts = {
             charge.basis: True,
             "swap": is_term and billed < 0 < charge.mrr,
-            "restart": is_term
-            and billed > 0
-            and charge.mrr > round_half_away(Fraction(billed, charge.months)),
+            "restart": is_term and billed > 0 and charge.mrr > round_half_away(Fraction(billed, charge.months)),
             "cut": charge.ends_at < invoices[charge.invoice_id].line_end and billed > 0,
             "arrears": charge.carries_arrears,
             "implied seats": charge.basis == "implied" and 0 < charge.mrr < terms[charge.invoice_id].mrr,

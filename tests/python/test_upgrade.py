@@ -63,9 +63,7 @@ def test_reset_leaves_an_empty_database(database: str, new_database: NewDatabase
     assert execute(database, "select * from pg_default_acl") == []
 
 
-def test_down_and_up_beside_another_database_of_ours(
-    database: str, template: str, new_database: NewDatabase
-) -> None:
+def test_down_and_up_beside_another_database_of_ours(database: str, template: str, new_database: NewDatabase) -> None:
     other = new_database(template=template)
     before = schema_dump(other)
     rollback(database, 99)
@@ -163,9 +161,7 @@ def untouched_server() -> Iterator[Server]:
         yield server
 
 
-def test_an_ordinary_role_installs_pgmrr_in_two_databases_at_once(
-    untouched_server: Server, names: list[str]
-) -> None:
+def test_an_ordinary_role_installs_pgmrr_in_two_databases_at_once(untouched_server: Server, names: list[str]) -> None:
     """It may create roles, and schemas in the databases; it owns neither.
 
     A third session of its has made the roles already, but commits only when both wait for it.

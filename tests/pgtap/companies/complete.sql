@@ -1,5 +1,5 @@
--- A company whose whole life is known: January to April 2024, six customers who pay in
--- two currencies, and gus, who never paid. 1 EUR = 1.25 USD, so 1 USD = 0.80 EUR. The
+-- A company whose whole life is known: from January 2024 to the day before its last invoice,
+-- of 05-01, which is not shown. Six customers who pay in two currencies, and gus, who never paid. 1 EUR = 1.25 USD, so 1 USD = 0.80 EUR. The
 -- reporting currency is EUR.
 --
 -- Every invoice is one charge of whole months. The movements, in EUR (USD in brackets):
@@ -13,8 +13,13 @@
 --                                                             closing 368.04, 6 customers
 --     04-01  ben  -90 churn     ann: all her 100.04 become unpaid
 --     04-10  fay  -28 churn, in both currencies: 20 and 8     closing 250.04, 4 customers
-insert into meta.batch (batch_id, kind, source, is_truncated, covered_from, covered_through, files)
-values (1, 'import', 'stripe', false, '2024-01-01', '2024-04-30', '[{"role": "invoices", "name": "invoices.csv"}]');
+insert into meta.batch (
+    batch_id, kind, source, is_truncated, covered_from, first_invoice_at, last_invoice_at, files
+)
+values (
+    1, 'import', 'stripe', false, '2024-01-01', '2024-01-01 00:00 UTC', '2024-05-01 12:00 UTC',
+    '[{"role": "invoices", "name": "invoices.csv"}]'
+);
 
 insert into meta.exchange_rate (currency, per_euro, rate_on, source)
 values ('USD', 1.25, '2024-04-30', 'user');
