@@ -41,8 +41,13 @@ class Database:
 def choose(url: str | None, name: str | None) -> Database:
     """The database at ``url``, else the one called ``name`` on the embedded server (default ``abc``).
 
-    Raises PgmrrError for a URL that cannot be read.
+    A name that is given wins over a URL that only the environment gives. Raises PgmrrError where both are
+    given, and for a URL that cannot be read.
     """
+    if url and name:
+        if url != url_from_environment():
+            raise PgmrrError("both --database and --db name a database", "leave one of them out")
+        url = None
     if url:
         try:
             conninfo.conninfo_to_dict(url)

@@ -78,6 +78,20 @@ $forget$
 """
 
 
+# New tables are empty, and new rules may say otherwise: what follows from the facts is made anew.
+_REBUILD = """
+do $rebuild$
+begin
+    if to_regclass('meta.batch') is not null and to_regprocedure('pipeline.rebuild()') is not null then
+        if exists (select from meta.batch where source is not null) then
+            call pipeline.rebuild();
+        end if;
+    end if;
+end
+$rebuild$
+"""
+
+
 @dataclass(frozen=True)
 class MigrateResult:
     """The migrations that a run applied, in order, and whether it loaded the code."""
@@ -130,6 +144,8 @@ def migrate(
             _record(connection, [migration for migration in files if migration.id in unrecorded])
             _hand_over(connection)
             loaded = procedures.load(connection, procedures_directory, progress)
+            if pending or loaded.changed:
+                connection.execute(_REBUILD)
     return MigrateResult([migration.id for migration in pending], loaded.changed)
 
 

@@ -208,7 +208,7 @@ select is_empty(
     $$
     select s.statement, f.failure
     from unnest(array[
-        'select pipeline.begin_batch(''import'', ''stripe'', true)',
+        'select pipeline.begin_batch(''import'', ''stripe'', false)',
         'call pipeline.rebuild()',
         'call pipeline.set_setting(''time_zone'', ''Europe/Berlin'')',
         'call pipeline.set_setting(''time_zone'', null)',

@@ -175,6 +175,7 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["fx", "--set", "USD=much"], "is no exchange rate"),
         (["reset"], "this drops all data"),
         (["migrate", "--rollback", "0"], "'--rollback'"),
+        (["migrate", "--rollback", "1"], "with the data in it"),
         (["kpis", "--format", "xml"], "'--format'"),
         (["nonsense"], "No such command"),
         (["kpis", "--database", "postgresql://u:secret@127.0.0.1:1/x"], "cannot connect"),

@@ -10,6 +10,7 @@ from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url, day
 from pgmrr.database import Database, choose, reading, writing
 from pgmrr.errors import PgmrrError
+from pgmrr.locks import writer_lock
 from pgmrr.show import Format
 
 app = typer.Typer()
@@ -30,13 +31,13 @@ def start(
 
     Simulates ABC Enterprises where the database is empty. Run again, it changes nothing.
     """
-    database = choose(url, name or ("stripe" if stripe_directory else None))
+    database = choose(url, name or ("stripe" if stripe_directory and not url else None))
     files = stripe_files(stripe_directory) if stripe_directory else None
     _prepare(database)
     if files:
         _import_stripe(database, *files)
-    elif _is_empty(database):
-        _simulate(database, simulation.Parameters())
+    else:
+        _simulate_where_empty(database)
     with reading(database) as connection:
         reports.print_kpis(connection, Format.table)
 
@@ -150,14 +151,22 @@ def _prepare(database: Database) -> None:
         migrations.migrate(database.url, progress=progress)
 
 
-def _is_empty(database: Database) -> bool:
-    with reading(database) as connection:
-        return not connection.execute("select from kpi.batches where source is not null limit 1").fetchall()
+def _simulate_where_empty(database: Database) -> None:
+    """Simulate ABC Enterprises unless there are data, also where another start does so at this moment."""
+    with show.progress() as progress, writing(database) as connection, writer_lock(connection, progress):
+        if connection.execute("select 1 from kpi.batches where source is not null limit 1").fetchone():
+            return
+        done = simulation.simulate(connection, simulation.Parameters(), progress)
+    _report_simulation(done)
 
 
 def _simulate(database: Database, parameters: simulation.Parameters) -> None:
     with show.progress() as progress, writing(database) as connection:
         done = simulation.simulate(connection, parameters, progress)
+    _report_simulation(done)
+
+
+def _report_simulation(done: simulation.SimulationResult) -> None:
     show.note(
         f"simulated ABC Enterprises: {done.acquired:,} companies acquired, {done.paying:,} of them "
         f"ever paid; {done.sessions:,} sessions, {done.invoices:,} invoices"

@@ -59,9 +59,9 @@ def status(format_: As = Format.table) -> None:
 
 
 @app.command(epilog='Example: psql "$(pgmrr url)"')
-def url(name: Name = None) -> None:
-    """Print the URL of a database on the embedded server."""
-    typer.echo(choose(None, name).url)
+def url(url: Url = None, name: Name = None) -> None:
+    """Print the URL of the database."""
+    typer.echo(choose(url, name).url)
 
 
 @app.command(
@@ -81,6 +81,7 @@ def psql(context: typer.Context, url: Url = None, name: Name = None) -> None:
 def migrate(
     list_: Annotated[bool, typer.Option("--list", help="List the migrations; change nothing.")] = False,
     rollback: Annotated[int | None, typer.Option(min=1, help="Undo the last N migrations.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, drop the data that the rollback drops.")] = False,
     url: Url = None,
     name: Name = None,
     format_: As = Format.table,
@@ -101,6 +102,11 @@ def migrate(
         ]
         show.rows(found, columns, format_, empty="no migrations")
         return
+    if rollback and not yes:
+        raise PgmrrError(
+            f"this drops what the last {rollback} migrations made in {database.shown}, with the data in it",
+            f"if you mean it: pgmrr migrate --rollback {rollback} --yes",
+        )
     database.ensure_running()
     with writing(database):
         pass

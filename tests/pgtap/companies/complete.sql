@@ -1,6 +1,6 @@
--- A company whose whole life is known: from January 2024 to the day before its last invoice,
--- of 05-01, which is not shown. Six customers who pay in two currencies, and gus, who never paid. 1 EUR = 1.25 USD, so 1 USD = 0.80 EUR. The
--- reporting currency is EUR.
+-- A company whose whole life is known: from 2024-01-01 to the day before its last invoice, of
+-- 05-01, which is left out. Six customers pay in two currencies; gus never paid. 1 EUR = 1.25
+-- USD, so 1 USD = 0.80 EUR. The reporting currency is EUR.
 --
 -- Every invoice is one charge of whole months. The movements, in EUR (USD in brackets):
 --
