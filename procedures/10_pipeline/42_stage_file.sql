@@ -58,7 +58,8 @@ begin
                     then format('%s is the %s file of a Stripe export, not the %s file', p_name, v_other_role, p_role)
                 else format('%s is no %s file of a Stripe export: it lacks %s', p_name, p_role, v_missing)
             end,
-            hint = 'Give each file its place: pgmrr import stripe --invoices FILE --customers FILE';
+            hint = 'Export it again with all columns, and give each file its place: '
+                'pgmrr import stripe --invoices FILE --customers FILE';
     end if;
 
     select string_agg(distinct n.name, ', ')

@@ -60,6 +60,23 @@ begin
             v_allowed := 'a day such as 2025-01-02';
             v_new.observed_from := (pipeline.parse_time(v_value) at time zone 'UTC')::date;
             v_is_allowed := v_value is null or (v_new.observed_from is not null and v_value !~ ':');
+            -- Before the first whole day of the export nothing is known, whatever one knows oneself.
+            if v_is_allowed and exists (
+                select
+                from meta.coverage c
+                where c.is_truncated
+                    and v_new.observed_from not between
+                        (c.first_invoice_at at time zone v_old.time_zone)::date + 1 and c.complete_through
+            ) then
+                v_is_allowed := false;
+                select format(
+                    'a day from %s, the first that the export holds whole, to %s',
+                    pg_catalog.to_char((c.first_invoice_at at time zone v_old.time_zone)::date + 1, 'YYYY-MM-DD'),
+                    pg_catalog.to_char(c.complete_through, 'YYYY-MM-DD')
+                )
+                into v_allowed
+                from meta.coverage c;
+            end if;
 
         when 'reporting_currency' then
             v_allowed := 'a currency of three letters, such as EUR';

@@ -8,7 +8,7 @@ select
     m.customer_id,
     m.currency,
     m.effective_on,
-    m.kind,
+    m.kind::text as kind,
     m.change * 0.01 as change,
     m.balance * 0.01 as balance
 from ledger.movement_cents m

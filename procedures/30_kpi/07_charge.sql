@@ -9,7 +9,7 @@ select
     c.invoice_id,
     c.currency,
     c.mrr * 0.01 as mrr,
-    c.basis,
+    c.basis::text as basis,
     c.starts_on,
     c.ends_on,
     c.starts_at,

@@ -6,7 +6,7 @@ create or replace view kpi.daily_change as
 select
     d.effective_on,
     d.currency,
-    d.kind,
+    d.kind::text as kind,
     d.movements,
     d.customers,
     d.change * 0.01 * c.factor as change,

@@ -9,7 +9,7 @@ returns table (
     invoice_id text,
     currency text,
     mrr numeric,
-    basis billing.charge_basis,
+    basis text,
     starts_on date,
     ends_on date,
     net numeric,

@@ -8,7 +8,7 @@ returns table (
     effective_on date,
     customer_id text,
     name text,
-    kind ledger.movement_kind,
+    kind text,
     change numeric,
     mrr_after numeric,
     currency text,

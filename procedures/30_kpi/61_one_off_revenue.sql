@@ -40,7 +40,7 @@ comment on column kpi.one_off_revenue.name is 'Its name.';
 comment on column kpi.one_off_revenue.issued_on is 'Date of the invoice.';
 comment on column kpi.one_off_revenue.currency is 'ISO 4217 code.';
 comment on column kpi.one_off_revenue.net is 'Total less taxes, in that currency.';
-comment on column kpi.one_off_revenue.status is 'paid, open or draft.';
+comment on column kpi.one_off_revenue.status is 'Status of the invoice.';
 comment on column kpi.one_off_revenue.reason is 'Why it is no recurring revenue.';
 comment on column kpi.one_off_revenue.is_possible_replacement is 'True where the customer has a void or uncollectible subscription invoice within 31 days.';
 grant select on kpi.one_off_revenue to pgmrr_reader, pgmrr_writer;

@@ -4,11 +4,12 @@ Every figure is computed in SQL (schema ``kpi``); here it is only selected.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import psycopg
 from psycopg.rows import DictRow
+from rich.table import Table
 
 from pgmrr import show
 from pgmrr.show import Column, Format, Kind, Row
@@ -22,8 +23,9 @@ class Report:
 
     question: str
     columns: Sequence[Column]
-    empty: str = "nothing is covered by the data yet: pgmrr coverage tells why"
+    empty: str = "nothing is known"
     title: str | None = None  # may hold {currency}, the reporting currency
+    is_clipped: bool = False  # to coverage: no rows may mean that nothing is known
 
     def ask(self, connection: Connection, parameters: Sequence[object] = ()) -> list[DictRow]:
         """The rows."""
@@ -51,7 +53,7 @@ MONTHLY = Report(
     order by month
     """,
     [
-        Column("label", "Month"),
+        Column("label", "Month", Kind.label),
         Column("opening", "Opening", Kind.units),
         Column("preexisting", "Pre-\nexist.", Kind.change),
         Column("new", "New", Kind.change),
@@ -179,8 +181,9 @@ MOVEMENTS = Report(
         Column("change_in_currency", "As billed", Kind.money),
         Column("currency", ""),
     ],
-    "no movements in that range",
+    "no movements are known in that range",
     "Movements, {currency} a month",
+    is_clipped=True,
 )
 
 RETENTION_MONTHLY = Report(
@@ -193,7 +196,7 @@ RETENTION_MONTHLY = Report(
     order by month
     """,
     [
-        Column("label", "Month"),
+        Column("label", "Month", Kind.label),
         Column("customers_opening", "Cust.", Kind.count),
         Column("customers_lost", "Lost", Kind.count),
         Column("customer_churn_rate", "Customer\nchurn", Kind.share),
@@ -206,6 +209,7 @@ RETENTION_MONTHLY = Report(
         Column("ltv", "LTV", Kind.money),
     ],
     title="Churn and retention by month; ARPA and LTV in {currency}",
+    is_clipped=True,
 )
 
 BIGGEST = Report(
@@ -224,6 +228,7 @@ BIGGEST = Report(
         Column("customer_since", "Since"),
     ],
     title="Biggest customers, {currency} a month",
+    is_clipped=True,
 )
 
 ENGAGEMENT = Report(
@@ -378,7 +383,7 @@ def print_kpis(connection: Connection, format_: Format) -> None:
     for row in headline:
         show.paragraph(f"{row['kpi']}: {row['meaning']}")
     show.out.print()
-    show.out.print(show.table(monthly, monthly_columns(monthly), MONTHLY.heading(connection)))
+    show.out.print(_monthly_table(monthly, reporting_currency(connection)))
     show.out.print()
     show.paragraph(
         f"{customers['known']:,} customers are known, {customers['ever_with_mrr']:,} of them ever had MRR, and "
@@ -393,12 +398,28 @@ def print_kpis(connection: Connection, format_: Format) -> None:
     print_coverage(coverage)
 
 
+def note_coverage(connection: Connection) -> None:
+    """Say on stderr on which days figures are known."""
+    show.note(COVERAGE.ask(connection)[0]["explanation"])
+
+
 def print_coverage(coverage: Row) -> None:
     """Print in words what the data can say and what they cannot."""
     show.paragraph(coverage["explanation"])
     if coverage["hidden_annual_mrr"]:
         hidden = f"{show.text_of(coverage['hidden_annual_mrr'], Kind.units)} {coverage['currency']}"
         show.paragraph(f"Annual customers not billed yet may hide about {hidden} of MRR more.")
+
+
+def _monthly_table(monthly: Sequence[Row], currency: str) -> Table:
+    """The waterfall by month, in thousands where units would take more room than there is."""
+    columns = monthly_columns(monthly)
+    table = show.table(monthly, columns, f"MRR by month, {currency} a month")
+    if show.width(table) <= show.out.width:
+        return table
+    scaled = {Kind.units: Kind.thousands, Kind.change: Kind.thousands_changed}
+    columns = [replace(column, kind=scaled.get(column.kind, column.kind)) for column in columns]
+    return show.table(monthly, columns, f"MRR by month, thousand {currency} a month")
 
 
 def _headline_line(row: Row) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -40,9 +41,12 @@ class Kind(StrEnum):
     """What a column holds, and so how it is printed."""
 
     text = "text"
+    label = "label"  # text that is never cut
     money = "money"  # two decimals
     units = "units"  # no decimals
     change = "change"  # no decimals, coloured by its sign
+    thousands = "thousands"  # of units, one decimal
+    thousands_changed = "thousands_changed"  # the same, coloured by its sign
     count = "count"
     share = "share"
     growth = "growth"  # a share with its sign
@@ -58,10 +62,14 @@ class Column:
     kind: Kind = Kind.text
 
 
+_SIGNED = (Kind.change, Kind.thousands_changed, Kind.growth)
+
 _SCALES = {
     Kind.money: Decimal("0.01"),
     Kind.units: Decimal(1),
     Kind.change: Decimal(1),
+    Kind.thousands: Decimal("0.1"),
+    Kind.thousands_changed: Decimal("0.1"),
     Kind.share: Decimal("0.1"),
     Kind.growth: Decimal("0.1"),
     Kind.ratio: Decimal("0.01"),
@@ -78,8 +86,10 @@ def text_of(value: Any, kind: Kind) -> str:
         return f"{value:,}"
     if kind in _SCALES:
         scaled = Decimal(value) * (100 if kind in (Kind.share, Kind.growth) else 1)
+        if kind in (Kind.thousands, Kind.thousands_changed):
+            scaled /= 1000
         rounded = scaled.quantize(_SCALES[kind], ROUND_HALF_UP) + 0  # no negative zero
-        sign = "+" if kind in (Kind.change, Kind.growth) and rounded > 0 else ""
+        sign = "+" if kind in _SIGNED and rounded > 0 else ""
         return f"{sign}{rounded:,}" + (" %" if kind in (Kind.share, Kind.growth) else "")
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
@@ -89,7 +99,7 @@ def text_of(value: Any, kind: Kind) -> str:
 def _cell(value: Any, kind: Kind) -> Text:
     shown = text_of(value, kind)
     style = ""
-    if kind in (Kind.change, Kind.growth) and value is not None and shown.strip("+-0., %"):
+    if kind in _SIGNED and value is not None and shown.strip("+-0., %"):
         style = "green" if value > 0 else "red"
     return Text(shown, style=style)
 
@@ -108,7 +118,7 @@ def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = No
     for column in columns:
         made.add_column(
             column.heading,
-            justify="left" if column.kind is Kind.text else "right",
+            justify="left" if column.kind in (Kind.text, Kind.label) else "right",
             header_style="dim",
             vertical="bottom",
             no_wrap=column.kind is not Kind.text,
@@ -116,6 +126,11 @@ def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = No
     for row in rows:
         made.add_row(*(_cell(row[column.name], column.kind) for column in columns))
     return made
+
+
+def width(made: Table) -> int:
+    """How many columns of a terminal the table takes."""
+    return Measurement.get(out, out.options.update(width=1000), made).maximum
 
 
 def rows(

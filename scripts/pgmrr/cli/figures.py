@@ -38,6 +38,8 @@ def mrr(
         customer, day = None, customer
     asked = {"customer": customer, "day": day_named(day), "currency": currency}
     with reading(choose(url, name)) as connection:
+        if currency and not customer and not day:
+            raise PgmrrError("--currency needs a day or a customer", "pgmrr mrr 2024-06-30 --currency EUR")
         if explain and not customer:
             raise PgmrrError("--explain needs a customer", "pgmrr mrr CUSTOMER DAY --explain")
         if customer:
@@ -58,7 +60,7 @@ def mrr(
         else:
             show.rows(found, report.columns, format_, None, report.empty)
         if found and "mrr" in found[0] and found[0]["mrr"] is None:
-            show.note(reports.COVERAGE.ask(connection)[0]["explanation"])
+            reports.note_coverage(connection)
 
 
 @app.command(epilog="Example: pgmrr movements 2024-02-01 2024-02-29")
@@ -137,6 +139,8 @@ def print_report(
     with reading(choose(url, name)) as connection:
         found = report.ask(connection, parameters or ())
         show.rows(found, report.columns, format_, report.heading(connection), report.empty)
+        if not found and report.is_clipped:
+            reports.note_coverage(connection)
 
 
 def _customer_title(row: show.Row) -> str:
