@@ -1,7 +1,7 @@
 -- What became of the rows of a file that was read? As jsonb:
 --
 --     {"rows": 8075, "new": 12, "changed": 3, "unchanged": 8058, "older": 0, "rejected": 2,
---      "reasons": {"not an amount": 2}, "further_columns": ["Closed"]}
+--      "reasons": {"not an amount": 2}, "lacks_taxes": false, "further_columns": ["Closed"]}
 --
 -- Further columns are those of the file that are not known: those of the invoices are
 -- left out, those of the customers become attributes.
@@ -26,6 +26,12 @@ begin
             'rejected', coalesce(sum(s.rows) filter (where s.state = 'rejected'), 0),
             'reasons', coalesce(
                 pg_catalog.jsonb_object_agg(s.reason, s.rows) filter (where s.state = 'rejected'), '{}'
+            ),
+            'lacks_taxes', $1 = 'invoices' and not exists (
+                select
+                from pg_temp.staged_header h
+                where h.file_role = $1
+                    and h.column_name in ('tax', 'exclusive_tax_amount', 'inclusive_tax_amount')
             ),
             'further_columns', (
                 select coalesce(pg_catalog.jsonb_agg(h.header order by h.place), '[]')

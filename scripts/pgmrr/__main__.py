@@ -7,6 +7,7 @@ import psycopg
 import typer
 
 from pgmrr.cli import app
+from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
 
 _UsageError = typer.BadParameter.__mro__[1]
@@ -43,7 +44,7 @@ def _command(error: Exception) -> str:
 def _fail(message: str, hint: str | None = None) -> None:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     if hint:
-        print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+        print(f"hint: {for_chosen(' '.join(hint.split()))}", file=sys.stderr)
     sys.exit(1)
 
 

@@ -1,6 +1,7 @@
 """Which database a command works on, and how it is read."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from pgmrr.server import EmbeddedServer
 from pgmrr.sessions import open_session
 
 DEFAULT_NAME = "abc"
+
+# A command in a hint, up to where its options may stand.
+_COMMAND = re.compile(r"pgmrr (?:import stripe|[a-z][a-z-]*)(?! --db)\b")
+
+# The database on the embedded server that this process chose, where it is not the default.
+_chosen: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ def choose(url: str | None, name: str | None) -> Database:
             raise PgmrrError("both --database and --db name a database", "leave one of them out")
         url = None
     if url:
+        _chosen.clear()
         try:
             conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
@@ -59,7 +67,15 @@ def choose(url: str | None, name: str | None) -> Database:
         return Database(url, "", None)
     server = EmbeddedServer()
     name = name or DEFAULT_NAME
+    _chosen[:] = [name] if name != DEFAULT_NAME else []
     return Database(server.url(name), name, server)
+
+
+def for_chosen(hint: str) -> str:
+    """The hint, with its commands pointed at the database that this process chose."""
+    if not _chosen or "--db" in hint.replace("--db NAME", ""):
+        return hint
+    return _COMMAND.sub(lambda command: f"{command[0]} --db {_chosen[0]}", hint)
 
 
 @contextmanager

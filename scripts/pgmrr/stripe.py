@@ -38,7 +38,8 @@ vacuum (analyze)
 class FileReport:
     """What became of the rows of one file: how many there were, and how many in each state.
 
-    ``reasons`` counts the rejected ones by reason; ``further_columns`` are those that pgmrr does not know.
+    ``reasons`` counts the rejected ones by reason; ``further_columns`` are those that pgmrr does not know;
+    ``lacks_taxes`` says that it has none of the columns in which taxes stand.
     """
 
     name: str
@@ -50,6 +51,7 @@ class FileReport:
     rejected: int
     reasons: dict[str, int]
     further_columns: list[str]
+    lacks_taxes: bool
 
     @classmethod
     def of(cls, name: str, counts: dict[str, Any]) -> "FileReport":
@@ -89,6 +91,10 @@ class ImportReport:
             yield self.customers.line()
         if self.invoices.further_columns:
             yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
+        if self.invoices.lacks_taxes:
+            yield "the invoices have no column of taxes: totals count as net of them"
+        if self.customers is None:
+            yield "no customer file: customers who come back after years count as new"
         if self.unlisted_customers:
             yield f"customers known from their invoices alone: {self.unlisted_customers:,}"
         yield f"{self.invoices.rows:,} invoices = {self.accounting()}"

@@ -8,7 +8,7 @@ import typer
 from pgmrr import migrations, rates, reports, show, simulation, stripe
 from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url, day
-from pgmrr.database import Database, choose, reading, writing
+from pgmrr.database import Database, choose, for_chosen, reading, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import writer_lock
 from pgmrr.show import Format
@@ -181,4 +181,4 @@ def _import_stripe(
             connection, invoices, customers, replace=replace, complete_history=complete, progress=progress
         )
     for line in done.lines():
-        show.note(line)
+        show.note(for_chosen(line))
