@@ -41,6 +41,12 @@ boundary as (
         ) f
     ) b
 ),
+-- Both months in one pass over the ledger.
+retention as materialized (
+    select r.first_on, r.opening, r.closing, r.nrr, r.grr, r.customer_churn_rate, r.gross_mrr_churn_rate, r.quick_ratio
+    from boundary b
+    cross join lateral kpi.retention_by_period(b.days) r
+),
 kept as (
     select
         b.first_on,
@@ -55,9 +61,9 @@ kept as (
         r.customer_churn_rate - p.customer_churn_rate as churn_change,
         r.quick_ratio - p.quick_ratio as quick_ratio_change
     from boundary b
-    join lateral kpi.retention_by_period(b.days) r
+    join retention r
         on r.first_on = b.first_on
-    left join lateral kpi.retention_by_period(b.days) p
+    left join retention p
         on p.first_on = b.previous_on
         and b.is_comparable
 ),
@@ -70,15 +76,20 @@ grown as (
     join lateral kpi.waterfall(b.days) w
         on w.first_on = b.first_on
 ),
+engagement as materialized (
+    select e.first_on, e.sessions, e.sessions_per_customer
+    from boundary b
+    cross join lateral kpi.engagement_by_period(b.days) e
+),
 used as (
     select
         e.sessions,
         e.sessions_per_customer,
         e.sessions_per_customer - p.sessions_per_customer as change
     from boundary b
-    join lateral kpi.engagement_by_period(b.days) e
+    join engagement e
         on e.first_on = b.first_on
-    left join lateral kpi.engagement_by_period(b.days) p
+    left join engagement p
         on p.first_on = b.previous_on
         and b.is_comparable
 )

@@ -412,14 +412,18 @@ def print_coverage(coverage: Row) -> None:
 
 
 def _monthly_table(monthly: Sequence[Row], currency: str) -> Table:
-    """The waterfall by month, in thousands where units would take more room than there is."""
+    """The waterfall by month; in thousands or millions where units would take more room than there is."""
     columns = monthly_columns(monthly)
     table = show.table(monthly, columns, f"MRR by month, {currency} a month")
-    if show.width(table) <= show.out.width:
-        return table
-    scaled = {Kind.units: Kind.thousands, Kind.change: Kind.thousands_changed}
-    columns = [replace(column, kind=scaled.get(column.kind, column.kind)) for column in columns]
-    return show.table(monthly, columns, f"MRR by month, thousand {currency} a month")
+    scaled_kinds = {Kind.units: Kind.scaled, Kind.change: Kind.scaled_change}
+    scaled_columns = [replace(column, kind=scaled_kinds.get(column.kind, column.kind)) for column in columns]
+    money = [column.name for column in columns if column.kind in scaled_kinds]
+    for scale, word in ((1_000, "thousand"), (1_000_000, "million")):
+        if show.width(table) <= show.out.width:
+            break
+        rows = [{**row, **{name: row[name] / scale for name in money}} for row in monthly]
+        table = show.table(rows, scaled_columns, f"MRR by month, {word} {currency} a month")
+    return table
 
 
 def _headline_line(row: Row) -> dict[str, str]:

@@ -45,8 +45,8 @@ class Kind(StrEnum):
     money = "money"  # two decimals
     units = "units"  # no decimals
     change = "change"  # no decimals, coloured by its sign
-    thousands = "thousands"  # of units, one decimal
-    thousands_changed = "thousands_changed"  # the same, coloured by its sign
+    scaled = "scaled"  # thousands or millions, one decimal
+    scaled_change = "scaled_change"  # the same, coloured by its sign
     count = "count"
     share = "share"
     growth = "growth"  # a share with its sign
@@ -62,14 +62,14 @@ class Column:
     kind: Kind = Kind.text
 
 
-_SIGNED = (Kind.change, Kind.thousands_changed, Kind.growth)
+_SIGNED = (Kind.change, Kind.scaled_change, Kind.growth)
 
 _SCALES = {
     Kind.money: Decimal("0.01"),
     Kind.units: Decimal(1),
     Kind.change: Decimal(1),
-    Kind.thousands: Decimal("0.1"),
-    Kind.thousands_changed: Decimal("0.1"),
+    Kind.scaled: Decimal("0.1"),
+    Kind.scaled_change: Decimal("0.1"),
     Kind.share: Decimal("0.1"),
     Kind.growth: Decimal("0.1"),
     Kind.ratio: Decimal("0.01"),
@@ -86,8 +86,6 @@ def text_of(value: Any, kind: Kind) -> str:
         return f"{value:,}"
     if kind in _SCALES:
         scaled = Decimal(value) * (100 if kind in (Kind.share, Kind.growth) else 1)
-        if kind in (Kind.thousands, Kind.thousands_changed):
-            scaled /= 1000
         rounded = scaled.quantize(_SCALES[kind], ROUND_HALF_UP) + 0  # no negative zero
         sign = "+" if kind in _SIGNED and rounded > 0 else ""
         return f"{sign}{rounded:,}" + (" %" if kind in (Kind.share, Kind.growth) else "")

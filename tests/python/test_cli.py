@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
+from rich.console import Console
 
 from conftest import Server
+from pgmrr import reports, show
 from pgmrr.__main__ import main
+from pgmrr.database import choose, for_chosen
+from pgmrr.errors import PgmrrError
 from pgmrr.show import Kind, text_of
 from pgmrr.simulation import Parameters, simulate
 
@@ -241,3 +246,106 @@ def test_every_command_shows_an_example() -> None:
 )
 def test_figures_are_rounded_half_away_from_zero(value: object, kind: Kind, shown: str) -> None:
     assert text_of(value, kind) == shown
+
+
+def monthly(url: str) -> list[tuple]:
+    """MRR by month."""
+    with psycopg.connect(url) as connection:
+        return connection.execute("select month, opening, closing, customers from kpi.mrr_monthly").fetchall()
+
+
+def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        simulate(connection, Parameters(companies=30, months=3))
+    before = monthly(database)
+    assert len(before) == 3
+    assert before[-1][2] > 0
+    for steps in (1, 2):  # the ledger; the charges too
+        assert pgmrr(database, "migrate", "--rollback", str(steps), "--yes").returncode == 0
+        assert pgmrr(database, "migrate").returncode == 0
+        assert monthly(database) == before
+    # The facts too: then nothing is known, rather than an MRR of 0.
+    assert pgmrr(database, "migrate", "--rollback", "3", "--yes").returncode == 0
+    assert pgmrr(database, "migrate").returncode == 0
+    assert monthly(database) == []
+    assert "There are no invoices yet." in pgmrr(database, "coverage").stdout
+
+
+def test_two_starts_at_once_both_succeed(new_database: Callable[..., str]) -> None:
+    url = new_database()
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pgmrr", "start"],
+            env={**os.environ, "DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    printed = [start.communicate(timeout=120) for start in starts]
+    assert [start.returncode for start in starts] == [0, 0], printed
+    assert printed[0][0] == printed[1][0]
+    assert "500 customers are known" in printed[0][0]
+
+
+def test_a_setting_that_nothing_supports_is_refused(database: str, repository: Path) -> None:
+    export = repository / "tests/data/handmade"
+    arguments = ["--invoices", str(export / "invoices.csv"), "--customers", str(export / "customers.csv")]
+    assert pgmrr(database, "import", "stripe", *arguments).returncode == 0
+    for day in ("2020-01-01", "2030-01-01"):
+        refused = pgmrr(database, "settings", "observed_from", day)
+        assert refused.returncode == 1
+        assert f"observed_from cannot be {day}" in refused.stderr
+
+
+def test_an_import_says_what_it_lacks(database: str, repository: Path, tmp_path: Path) -> None:
+    with (repository / "tests/data/handmade/invoices.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [name for name in rows[0] if "Tax" not in name]
+    bare = tmp_path / "bare.csv"
+    with bare.open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    said = " ".join(pgmrr(database, "import", "stripe", "--invoices", str(bare)).stderr.split())
+    assert "no column of taxes" in said
+    assert "no customer file" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "hint", "shown"),
+    [
+        ("stripe", "Start over: pgmrr reset --yes", "Start over: pgmrr reset --db stripe --yes"),
+        ("stripe", "see: pgmrr import stripe --invoices F", "see: pgmrr import stripe --db stripe --invoices F"),
+        ("abc", "Start over: pgmrr reset --yes", "Start over: pgmrr reset --yes"),
+    ],
+)
+def test_hints_name_the_database_that_was_meant(name: str, hint: str, shown: str) -> None:
+    choose(None, name)
+    try:
+        assert for_chosen(hint) == shown
+    finally:
+        choose(None, None)
+
+
+def test_a_database_named_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/x")
+    assert choose("postgresql://elsewhere/x", "mine").server is not None
+    choose(None, None)
+    with pytest.raises(PgmrrError, match="both --database and --db"):
+        choose("postgresql://given/x", "mine")
+
+
+def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = dict.fromkeys(("opening", "closing", "new", "preexisting", "reactivation", "expansion"), Decimal(12345678))
+    row |= dict.fromkeys(("contraction", "churn", "rounding"), Decimal(-2345678))
+    row |= {"label": "2025-02*", "growth": Decimal("0.0749"), "customers": 12345}
+    narrow = Console(width=80, file=io.StringIO())
+    monkeypatch.setattr(show, "out", narrow)
+    narrow.print(reports._monthly_table([row], "EUR"))
+    printed = narrow.file.getvalue()
+    assert "million EUR" in printed
+    assert "2025-02*" in printed
+    assert "12.3" in printed
+    assert "…" not in printed
