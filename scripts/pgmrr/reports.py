@@ -57,7 +57,7 @@ MONTHLY = Report(
         Column("opening", "Opening", Kind.units),
         Column("preexisting", "Pre-\nexist.", Kind.change),
         Column("new", "New", Kind.change),
-        Column("reactivation", "React.", Kind.change),
+        Column("reactivation", "Reac-\ntiv.", Kind.change),
         Column("expansion", "Expan-\nsion", Kind.change),
         Column("contraction", "Con-\ntract.", Kind.change),
         Column("rounding", "Round-\ning", Kind.change),
