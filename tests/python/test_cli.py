@@ -339,7 +339,8 @@ def test_a_database_named_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch) -> None:
     row = dict.fromkeys(("opening", "closing", "new", "preexisting", "reactivation", "expansion"), Decimal(12345678))
-    row |= dict.fromkeys(("contraction", "churn", "rounding"), Decimal(-2345678))
+    row |= dict.fromkeys(("contraction", "churn"), Decimal(-2345678))
+    row |= {"rounding": Decimal("0.26")}
     row |= {"label": "2025-02*", "growth": Decimal("0.0749"), "customers": 12345}
     narrow = Console(width=80, file=io.StringIO())
     monkeypatch.setattr(show, "out", narrow)
