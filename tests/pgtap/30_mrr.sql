@@ -69,8 +69,8 @@ select results_eq(
     $$
     values
     (
-        'sub_fay_EUR', 'in_fay_2', 'EUR', 20.00, 'term', date '2024-02-10',
-        date '2024-04-10', 40.00, 40.00, 2, 'paid', 'invoices.csv', 16::bigint, 1::bigint, null
+        'sub_fay_EUR' collate "C", 'in_fay_2' collate "C", 'EUR' collate "C", 20.00, 'term', date '2024-02-10',
+        date '2024-04-10', 40.00, 40.00, 2, 'paid' collate "C", 'invoices.csv', 16::bigint, 1::bigint, null
     ),
     (
         'sub_fay_USD', 'in_fay_2USD', 'USD', 10.00, 'term', '2024-03-10', '2024-04-10', 10.00, 10.00, 1, 'open',
