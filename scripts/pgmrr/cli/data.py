@@ -14,7 +14,12 @@ from pgmrr.locks import writer_lock
 from pgmrr.show import Format
 
 app = typer.Typer()
-importing = typer.Typer(help="Bring billing data in.", no_args_is_help=True, rich_markup_mode=None)
+importing = typer.Typer(
+    help="Bring billing data in.",
+    epilog="Example: pgmrr import stripe --invoices invoices.csv --customers customers.csv",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(importing, name="import")
 
 

@@ -142,7 +142,7 @@ def reset(
     show.note("the database is empty")
 
 
-@app.command()
+@app.command(epilog="Example: pgmrr version")
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
