@@ -37,6 +37,6 @@ def test_a_refresh_needs_no_statistics(database: str, repository: Path, pages: i
             " where relnamespace in ('raw'::regnamespace, 'billing'::regnamespace, 'ledger'::regnamespace)",
             [0 if pages else -1, pages],
         )
-        connection.execute("set local statement_timeout = '60s'")
+        connection.execute("set local statement_timeout = '300s'")
         facts.bring_in(connection, many, customers, Settings())
         assert len(facts.charges(connection)) == 30 * COPIES
