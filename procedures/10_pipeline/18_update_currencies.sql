@@ -23,9 +23,9 @@ begin
 
     select string_agg(distinct needed.currency, ', ')
     into v_missing
-    from ledger.daily_change_cents d
-    cross join lateral (values (d.currency), (v_reporting)) needed (currency)
-    where d.currency <> v_reporting
+    from (select distinct d.currency from ledger.daily_change_cents d) u
+    cross join lateral (values (u.currency), (v_reporting)) needed (currency)
+    where u.currency <> v_reporting
         and pipeline.rate(needed.currency) is null;
 
     if v_missing is not null then
@@ -36,11 +36,11 @@ begin
     end if;
 
     insert into ledger.currency (currency, reporting_currency, factor)
-    select distinct
-        d.currency,
+    select
+        u.currency,
         v_reporting,
-        case when d.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(d.currency) end
-    from ledger.daily_change_cents d;
+        case when u.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(u.currency) end
+    from (select distinct d.currency from ledger.daily_change_cents d) u;
 end;
 $$;
 

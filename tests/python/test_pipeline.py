@@ -130,18 +130,22 @@ def crowds(draw: Draw) -> Company:
 
 @st.composite
 def deliveries(draw: Draw) -> list[Company]:
-    """A crowd as it arrives: in batches, its invoices in any order, some of them first in another version."""
+    """A crowd as it arrives: in batches, in any order, some invoices first in another version.
+
+    One or two batches touch a customer; the others may move the beginning of the history under it.
+    """
     crowd = draw(crowds())
     batches = [Company([], []) for _ in range(draw(st.integers(2, 4)))]
-    places = st.integers(0, len(batches) - 1)
+    some = st.lists(st.integers(0, len(batches) - 1), min_size=1, max_size=2)
+    touching = {customer_id: draw(some) for customer_id in sorted({i.customer_id for i in crowd.invoices})}
     for invoice in crowd.invoices:
-        last = draw(places)
+        places = st.sampled_from(touching[invoice.customer_id])
+        last, earlier = draw(places), draw(places)
         batches[last].invoices.append(invoice)
-        earlier = draw(places)
         if earlier < last:
             batches[earlier].invoices.append(_as_it_was(draw, invoice))
     for customer in crowd.customers:
-        for place in draw(st.sets(places, min_size=1, max_size=2)):
+        for place in set(touching.get(customer.customer_id, [0])):
             payments = draw(st.sampled_from([customer.payment_count, 0, 9]))
             batches[place].customers.append(replace(customer, payment_count=payments))
     return batches
@@ -323,6 +327,15 @@ def test_generated_companies_come_out_as_the_reference_says(
             id="what a restart has cut cannot be swapped",
         ),
         pytest.param(
+            [
+                bill(36500, ("2025-01-03 0:00", "2026-01-03 0:00")),
+                bill(0, ("2025-03-04 0:00", "2026-01-03 0:00")),
+                bill(32600, ("2025-04-04 0:00", "2026-04-04 0:00")),  # 274.00 unused
+            ],
+            [3042, 0, 5000],
+            id="a change for nothing is no swap",
+        ),
+        pytest.param(
             [bill(3900, ("2025-03-01 0:00", "2025-04-01 0:00"), ("2025-02-01 0:00", "2025-03-01 0:00"))],
             [3900, 3900],
             id="a renewal proves a cycle of 28 days",
@@ -331,6 +344,14 @@ def test_generated_companies_come_out_as_the_reference_says(
             [bill(3900, ("2025-03-01 0:00", "2025-04-01 0:00"), ("2025-02-01 0:01", "2025-03-01 0:00"))],
             [3900],
             id="a renewal proves no cycle of a minute less",
+        ),
+        pytest.param(
+            [
+                bill(0, ("2025-02-01 6:00", "2025-02-15 0:00")),
+                bill(3900, ("2025-03-01 0:00", "2025-04-01 0:00"), ("2025-02-01 0:00", "2025-03-01 0:00")),
+            ],
+            [0, 3900],
+            id="a renewal proves no cycle of which a free part is known",
         ),
         pytest.param(
             [
@@ -351,6 +372,17 @@ def test_corners_come_out_as_computed_by_hand(
         compare(connection, bring_in(connection, Company(invoices, []), Settings()))
         charges = sorted(facts.charges(connection), key=lambda charge: charge.starts_at)
         assert [charge.mrr for charge in charges] == mrr
+
+
+def test_an_implied_cycle_tells_how_a_customer_began_before_a_new_plan_of_that_day(
+    connection: psycopg.Connection,
+) -> None:
+    new = bill(1000, ("2025-01-05 12:00", "2025-02-05 12:00"), subscription_id="sub_0")
+    renewed = bill(3900, ("2025-02-05 0:00", "2025-03-05 0:00"), ("2025-01-05 0:00", "2025-02-05 0:00"))
+    report = Settings(observed_from=date(2025, 1, 1))
+    with connection.transaction(force_rollback=True):
+        compare(connection, bring_in(connection, Company([new, renewed], []), report))
+        assert facts.ledger(connection)[0].kind == "preexisting"
 
 
 # --------------------------------------------------------------------------------- refresh, rebuild and as-of
