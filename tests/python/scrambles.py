@@ -18,11 +18,11 @@ CUSTOMERS = 12
 OFFSETS = [0] * 10 + [sign * m for m in (1, 59, 60, 119, 120, 121, 719, 720, 721, 1439, 1440) for sign in (1, -1)]
 
 # What two columns of tax and the single one may say: exclusive, inclusive, undivided.
-TAXES = [(None, None, None), (None, None, 19), (10, None, 10), (None, 7, 7), (5, 6, 11), (0, 0, 3)]
+TAXES = [(None, None, None), (None, None, 19), (10, None, 12), (None, 7, 9), (5, 6, 11), (0, 0, 3)]
 
 
 def scrambles() -> st.SearchStrategy[Company]:
-    """Scrambled companies. There is nothing to simplify in a seed, so a failing one stays as it is."""
+    """Scrambled companies, each from a seed: a failing one is shown by its seed, and no simpler one is looked for."""
     return st.integers(0, 2**32 - 1).map(lambda seed: _Scramble(Random(seed)).company())
 
 
