@@ -88,8 +88,6 @@ begin
             )
         then
             v_customers := null;
-            -- Plans for all of them need to know how many there are.
-            analyze raw.invoice, raw.customer;
         end if;
         call pipeline.refresh(v_customers);
     end if;

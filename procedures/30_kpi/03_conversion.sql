@@ -10,6 +10,7 @@ set search_path = ''
 as $$
 declare
     v_factor numeric;
+    v_missing text;
 begin
     if upper(p_from) = upper(p_to) then
         return 1;
@@ -23,9 +24,14 @@ begin
         and given.currency = upper(p_from);
 
     if v_factor is null then
+        select string_agg(needed.currency, ', ' order by needed.currency)
+        into v_missing
+        from (values (upper(p_from)), (upper(p_to))) needed (currency)
+        where needed.currency not in (select e.currency from kpi.exchange_rate e);
+
         raise exception using
             errcode = 'MR005',
-            message = format('no exchange rate from %s to %s', p_from, p_to),
+            message = format('no exchange rate for %s', v_missing),
             hint = 'See the rates with pgmrr fx, and set one, in units for one euro, with pgmrr fx --set CUR=RATE.';
     end if;
 

@@ -31,7 +31,7 @@ $$;
 select is(
     pg_temp.failure($$ select kpi.conversion('EUR', 'GBP') $$),
     array[
-        'MR005', 'no exchange rate from EUR to GBP', '',
+        'MR005', 'no exchange rate for GBP', '',
         'See the rates with pgmrr fx, and set one, in units for one euro, with pgmrr fx --set CUR=RATE.'
     ],
     'conversion names the currencies that lack a rate, and the command that sets it'
@@ -40,13 +40,13 @@ select throws_ok($$ select kpi.conversion('', 'EUR') $$, 'MR005', null, 'convers
 select throws_ok(
     $$ select kpi.mrr_at('ann', '2024-04-30', 'GBP') $$,
     'MR005',
-    'no exchange rate from EUR to GBP',
+    'no exchange rate for GBP',
     'mrr_at refuses a currency without a rate'
 );
 select throws_ok(
     $$ select kpi.mrr_total_at('2024-04-30', 'GBP') $$,
     'MR005',
-    'no exchange rate from EUR to GBP',
+    'no exchange rate for GBP',
     'mrr_total_at refuses a currency without a rate'
 );
 select results_eq(

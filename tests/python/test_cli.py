@@ -167,7 +167,7 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["mrr", "nobody"], "there is no customer 'nobody'"),
         (["mrr", "abc_000001", "2024-13-01"], "'2024-13-01' is not a day"),
         (["mrr", "--explain"], "--explain needs a customer"),
-        (["mrr", "--currency", "CHF", "2024-02-01"], "no exchange rate from USD to CHF"),
+        (["mrr", "--currency", "CHF", "2024-02-01"], "no exchange rate for CHF"),
         (["movements", "2024-03-01", "2024-02-01"], "upside down"),
         (["movements", "yesterday"], "'yesterday'"),
         (["top", "--limit", "0"], "'--limit'"),

@@ -275,10 +275,16 @@ def text(column: str, value: object) -> str:
     return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
 
 
-@pytest.mark.parametrize("company", [crowds(), scrambles()], ids=["stories", "scrambles"])
+# The floors are half of what an example compares on average, of charges, movements, balances and totals by day:
+# other versions of Hypothesis generate other companies.
+@pytest.mark.parametrize(
+    ("company", "floors"),
+    [(crowds(), (4, 4, 7, 7)), (scrambles(), (18, 19, 29, 27))],
+    ids=["stories", "scrambles"],
+)
 @few_or_many(100, 2000)
 def test_generated_companies_come_out_as_the_reference_says(
-    connection: psycopg.Connection, company: st.SearchStrategy[Company], examples: int
+    connection: psycopg.Connection, company: st.SearchStrategy[Company], floors: tuple[int, ...], examples: int
 ) -> None:
     compared, met = Counter(), Counter()
 
@@ -293,12 +299,10 @@ def test_generated_companies_come_out_as_the_reference_says(
         met.update(rules_met(company, expected))
 
     check()
-    assert compared["charges"] > 8 * examples
+    for name, floor in zip(("charges", "movements", "balances", "totals"), floors, strict=True):
+        assert compared[name] >= floor * examples, name
     assert compared["charges"] == compared["invoices"]
-    assert compared["movements"] > 8 * examples
     assert compared["one_offs"] > examples / 4
-    assert compared["balances"] > 8 * examples
-    assert compared["totals"] > 8 * examples
     assert sum(count >= examples / 50 for count in met.values()) >= 22  # of 24 rules
 
 
@@ -442,7 +446,7 @@ def test_batches_in_any_order_leave_what_a_rebuild_makes(connection: psycopg.Con
 
     check()
     assert compared["coverage"] == examples
-    assert min(compared[name] for name in ("charges", "movements", "days", "balances", "totals")) > 8 * examples
+    assert min(compared[name] for name in ("charges", "movements", "days", "balances", "totals")) > 4 * examples
     assert min(compared["terms"], compared["currencies"]) > examples
     assert compared["as of"] > 20 * examples
 
