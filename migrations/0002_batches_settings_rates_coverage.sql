@@ -20,7 +20,7 @@ create table meta.batch (
     created_by text collate "C" not null default session_user,
     constraint batch_pkey primary key (batch_id),
     constraint batch_kind_is_known check (kind in ('import', 'simulation', 'settings', 'rates')),
-    constraint batch_source_is_known check (source in ('stripe', 'simulation')),
+    constraint batch_source_is_known check (source in ('stripe', 'lines', 'periods', 'simulation')),
     constraint batch_with_facts_names_its_source check ((kind in ('import', 'simulation')) = (source is not null)),
     constraint batch_with_facts_says_whether_history_is_truncated check ((source is null) = (is_truncated is null))
 );
@@ -28,7 +28,7 @@ create table meta.batch (
 comment on table meta.batch is 'One row a batch: an import, a simulation, or a change of settings or rates. Facts refer to the batch that brought them.';
 comment on column meta.batch.batch_id is 'Number of the batch, counting from 1 without gaps.';
 comment on column meta.batch.kind is 'import, simulation, settings or rates.';
-comment on column meta.batch.source is 'Where the facts come from: stripe or simulation. NULL for settings and rates.';
+comment on column meta.batch.source is 'Where the facts come from: stripe, lines, periods or simulation. NULL for settings and rates.';
 comment on column meta.batch.is_truncated is 'True where the history starts in the middle of the company''s life (an export), false where it is complete.';
 comment on column meta.batch.as_of is 'The latest moment that the batch tells of. Facts of a batch with an earlier moment never replace those of one with a later moment.';
 comment on column meta.batch.first_invoice_at is 'Date of the earliest invoice that was read.';

@@ -18,6 +18,7 @@ create table raw.invoice (
     batch_id bigint not null,
     superseded_by bigint,
     line_number bigint,
+    of_invoice_id text collate "C",
     subscription_id text collate "C",
     currency text collate "C" not null,
     status text collate "C" not null,
@@ -37,6 +38,7 @@ create table raw.invoice (
     exclusive_tax bigint,
     inclusive_tax bigint,
     total bigint not null,
+    monthly bigint,
     amount_due bigint,
     amount_paid bigint,
     starting_balance bigint,
@@ -49,12 +51,13 @@ create table raw.invoice (
     constraint invoice_currency_has_three_letters check (currency ~ '^[A-Z]{3}$')
 );
 
-comment on table raw.invoice is 'Versions of invoices: one row an invoice and batch that brought a new or changed version of it. Amounts in cents.';
+comment on table raw.invoice is 'Versions of invoices, or of their lines where the source has lines: one row an invoice or line and batch that brought a new or changed version of it. Amounts in cents.';
 comment on column raw.invoice.customer_id is 'The customer billed.';
-comment on column raw.invoice.invoice_id is 'The invoice.';
+comment on column raw.invoice.invoice_id is 'The invoice; of a line, the line''s own id.';
 comment on column raw.invoice.batch_id is 'The batch that brought this version.';
 comment on column raw.invoice.superseded_by is 'The batch that replaced or dropped this version; NULL for the current version.';
 comment on column raw.invoice.line_number is 'Line of the file, the header being line 1; NULL where there was no file.';
+comment on column raw.invoice.of_invoice_id is 'The invoice that this row is a line of; NULL where the row is an invoice as a whole.';
 comment on column raw.invoice.subscription_id is 'The subscription billed; NULL for a one-off.';
 comment on column raw.invoice.currency is 'ISO 4217 code, upper case.';
 comment on column raw.invoice.status is 'paid, open, draft, void or uncollectible.';
@@ -74,6 +77,7 @@ comment on column raw.invoice.tax is 'Tax, in cents, where the source has only o
 comment on column raw.invoice.exclusive_tax is 'Tax on top of the prices, in cents.';
 comment on column raw.invoice.inclusive_tax is 'Tax within the prices, in cents.';
 comment on column raw.invoice.total is 'Total after discounts, taxes included, in cents.';
+comment on column raw.invoice.monthly is 'Amount a month, in cents, where the source states it (periods); NULL where it follows from the total and the period.';
 comment on column raw.invoice.amount_due is 'Amount due, in cents.';
 comment on column raw.invoice.amount_paid is 'Amount paid, in cents.';
 comment on column raw.invoice.starting_balance is 'Customer''s credit balance before, in cents.';
@@ -117,19 +121,21 @@ create table raw.rejected_row (
     value text,
     reason text not null,
     content jsonb not null,
+    superseded_by bigint,
     constraint rejected_row_pkey primary key (batch_id, file_role, line_number),
     constraint rejected_row_comes_from_a_batch foreign key (batch_id) references meta.batch (batch_id),
-    constraint rejected_row_file_role_is_known check (file_role in ('invoices', 'customers'))
+    constraint rejected_row_file_role_is_known check (file_role in ('invoices', 'customers', 'lines', 'periods'))
 );
 
 comment on table raw.rejected_row is 'Rows that could not be read: one row a rejected row of a file. The rest of the file went on.';
 comment on column raw.rejected_row.batch_id is 'The import.';
-comment on column raw.rejected_row.file_role is 'Which file: invoices or customers. Its name stands in meta.batch.files.';
+comment on column raw.rejected_row.file_role is 'Which file: invoices, customers, lines or periods. Its name stands in meta.batch.files.';
 comment on column raw.rejected_row.line_number is 'Line of the file, the header being line 1.';
 comment on column raw.rejected_row.column_name is 'The first column that could not be read; NULL where the row as a whole could not.';
 comment on column raw.rejected_row.value is 'What stood there.';
 comment on column raw.rejected_row.reason is 'Why it was rejected.';
 comment on column raw.rejected_row.content is 'The whole row, by column name.';
+comment on column raw.rejected_row.superseded_by is 'The import that brought the row corrected; NULL while it is still missing.';
 
 create table raw.absent_invoice (
     batch_id bigint not null,

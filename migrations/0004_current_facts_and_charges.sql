@@ -32,6 +32,7 @@ comment on column billing.customer.line_number is 'Line of the file.';
 create view billing.invoice as
 select
     i.invoice_id,
+    i.of_invoice_id,
     i.customer_id,
     i.subscription_id,
     i.currency,
@@ -52,6 +53,7 @@ select
     i.exclusive_tax * 0.01 as exclusive_tax,
     i.inclusive_tax * 0.01 as inclusive_tax,
     i.total * 0.01 as total,
+    i.monthly * 0.01 as monthly,
     i.amount_due * 0.01 as amount_due,
     i.amount_paid * 0.01 as amount_paid,
     i.starting_balance * 0.01 as starting_balance,
@@ -63,8 +65,9 @@ select
 from raw.invoice i
 where i.superseded_by is null;
 
-comment on view billing.invoice is 'Current invoices: one row an invoice. Amounts in units of its currency.';
-comment on column billing.invoice.invoice_id is 'The invoice.';
+comment on view billing.invoice is 'Current invoices, or their lines where the source has lines: one row an invoice or line. Amounts in units of its currency.';
+comment on column billing.invoice.invoice_id is 'The invoice; of a line, the line''s own id.';
+comment on column billing.invoice.of_invoice_id is 'The invoice that this row is a line of; NULL where the row is an invoice as a whole.';
 comment on column billing.invoice.customer_id is 'The customer billed.';
 comment on column billing.invoice.subscription_id is 'The subscription billed; NULL for a one-off.';
 comment on column billing.invoice.currency is 'ISO 4217 code.';
@@ -85,6 +88,7 @@ comment on column billing.invoice.tax is 'Tax, where the source has only one fig
 comment on column billing.invoice.exclusive_tax is 'Tax on top of the prices.';
 comment on column billing.invoice.inclusive_tax is 'Tax within the prices.';
 comment on column billing.invoice.total is 'Total after discounts, taxes included.';
+comment on column billing.invoice.monthly is 'Amount a month, where the source states it.';
 comment on column billing.invoice.amount_due is 'Amount due.';
 comment on column billing.invoice.amount_paid is 'Amount paid.';
 comment on column billing.invoice.starting_balance is 'Customer''s credit balance before.';
@@ -115,8 +119,8 @@ comment on column billing.subscription.first_invoiced_at is 'Date of its first i
 comment on column billing.subscription.last_invoiced_at is 'Date of its last invoice that is known.';
 comment on column billing.subscription.invoices is 'How many of its invoices are known.';
 
-create type billing.charge_basis as enum ('term', 'proration', 'days', 'implied');
-comment on type billing.charge_basis is 'R6 and R8: how a charge''s MRR was found.';
+create type billing.charge_basis as enum ('term', 'proration', 'days', 'implied', 'listed');
+comment on type billing.charge_basis is 'R6 and R8: how a charge''s MRR was found; `listed` where the source states it a month.';
 
 create table billing.charge_cents (
     customer_id text collate "C" not null,
@@ -152,7 +156,7 @@ comment on column billing.charge_cents.customer_id is 'The customer.';
 comment on column billing.charge_cents.invoice_id is 'The invoice; for an implied charge, the renewal that proves it.';
 comment on column billing.charge_cents.subscription_id is 'The subscription.';
 comment on column billing.charge_cents.currency is 'ISO 4217 code.';
-comment on column billing.charge_cents.basis is 'R6 and R8: term, proration, days or implied.';
+comment on column billing.charge_cents.basis is 'R6 and R8: term, proration, days, implied or listed.';
 comment on column billing.charge_cents.is_unpaid is 'True where the invoice is open or a draft.';
 comment on column billing.charge_cents.is_renewal is 'True where the invoice''s own period has a length: the customer was there before.';
 comment on column billing.charge_cents.carries_arrears is 'R4: true where the invoice also carries lines in arrears.';
@@ -203,7 +207,7 @@ comment on column billing.charge.currency is 'ISO 4217 code.';
 comment on column billing.charge.starts_on is 'First day in force.';
 comment on column billing.charge.ends_on is 'First day no longer in force.';
 comment on column billing.charge.mrr is 'MRR a month; of a credit, what it really takes away.';
-comment on column billing.charge.basis is 'term, proration, days or implied.';
+comment on column billing.charge.basis is 'term, proration, days, implied or listed.';
 comment on column billing.charge.invoice_id is 'The invoice; for an implied charge, the renewal that proves it.';
 comment on column billing.charge.months is 'Whole months of the term, or of the cycle that a proration belongs to.';
 comment on column billing.charge.net is 'R3: total less taxes.';
