@@ -44,7 +44,7 @@ join meta.batch b
 left join lateral (
     select max(f.file ->> 'name') as file
     from jsonb_array_elements(b.files) as f (file)
-    where f.file ->> 'role' = 'invoices'
+    where f.file ->> 'role' <> 'customers'
 ) f on true;
 
 comment on view kpi.charge is 'R1 to R8: the charges, one row an invoice and basis, in the customer''s currency, with file and line of the invoice.';

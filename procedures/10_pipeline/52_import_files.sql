@@ -1,4 +1,6 @@
--- Turns the staged files of a Stripe export into versions of facts, as batch p_batch.
+-- Turns the staged files of an import into versions of facts, as batch p_batch: rows are
+-- read, those that cannot be are kept aside, the others stored. What kind of files they are,
+-- the batch's source says; only the reading differs.
 --
 -- The first half of an import; pipeline.finish_import is the second. Returns the currencies
 -- that need an exchange rate and have none, with the day whose rate is wanted: the caller
@@ -8,17 +10,22 @@
 --     select pipeline.begin_batch('import', 'stripe', true);
 --     select pipeline.stage_file('invoices', 'invoices.csv', array['id', 'Amount Due', …]);
 --     -- run the COPY statement that it returned, the same for customers, then
---     select currency, rate_on from pipeline.import_stripe(1);
+--     select currency, rate_on from pipeline.import_files(1);
 --     select pipeline.finish_import(1);
 --     commit;
 --
--- p_files describes the files: an array of role (invoices or customers), name, bytes and
--- sha256; where it is known which files these were, they can be recognized. With p_replace,
--- known invoices that the file's range of dates should hold and doesn't are dropped.
-create or replace function pipeline.import_stripe(
+-- p_files describes the files: an array of role (invoices, lines, periods or customers), name,
+-- bytes and sha256; where it is known which files these were, they can be recognized. With
+-- p_replace, known invoices that the file's range of dates should hold and doesn't are dropped.
+-- p_options are those of pipeline.read_lines, and for periods `as_of`: the day through which
+-- the list is complete.
+--
+-- Error MR002 where lines or periods have no currency, MR004 where an option is none.
+create or replace function pipeline.import_files(
     p_batch bigint,
     p_files jsonb default '[]',
-    p_replace boolean default false
+    p_replace boolean default false,
+    p_options jsonb default '{}'
 )
 returns table (
     currency text,
@@ -30,20 +37,37 @@ parallel unsafe
 set search_path = ''
 as $$
 declare
+    v_source text := (select b.source from meta.batch b where b.batch_id = p_batch);
+    v_role text := case v_source when 'stripe' then 'invoices' else v_source end;
     v_has_customers boolean := pg_catalog.to_regclass('pg_temp.staged_customers') is not null;
-    v_invoices jsonb;
+    v_facts jsonb;
     v_customers jsonb;
 begin
-    call pipeline.read_stripe_invoices();
-    call pipeline.keep_rejected_rows(p_batch, 'invoices');
-    drop table pg_temp.staged_invoices;
+    perform pipeline.check_import_options(v_source, p_options);
 
-    select pg_catalog.jsonb_build_object('role', 'invoices', 'rows', count(*))
-    into v_invoices
+    case v_source
+        when 'stripe' then call pipeline.read_stripe_invoices();
+        when 'lines' then call pipeline.read_lines(p_options);
+        when 'periods' then call pipeline.read_periods(p_options);
+    end case;
+    call pipeline.reject_ids_of_other_sources(v_source);
+
+    -- Rejected rows are told by the role of their file.
+    if v_role <> 'invoices' then
+        execute format('create temp view %I as table pg_temp.read_invoices', 'read_' || v_role);
+    end if;
+    call pipeline.keep_rejected_rows(p_batch, v_role);
+    if v_role <> 'invoices' then
+        execute format('drop view pg_temp.%I', 'read_' || v_role);
+    end if;
+    execute format('drop table pg_temp.%I', 'staged_' || v_role);
+
+    select pg_catalog.jsonb_build_object('role', v_role, 'rows', count(*))
+    into v_facts
     from pg_temp.read_invoices r;
 
     if v_has_customers then
-        call pipeline.read_stripe_customers();
+        call pipeline.read_customers(p_options);
         call pipeline.keep_rejected_rows(p_batch, 'customers');
         drop table pg_temp.staged_customers;
 
@@ -58,10 +82,15 @@ begin
     end if;
 
     update meta.batch b
-    set details = b.details || pg_catalog.jsonb_build_object('replace', p_replace),
+    set details = b.details
+            || pg_catalog.jsonb_build_object('replace', p_replace)
+            || case
+                when p_options = '{}' then '{}'
+                else pg_catalog.jsonb_build_object('options', p_options)
+            end,
         files = (
             select pg_catalog.jsonb_agg(coalesce(d.file, '{}') || k.file)
-            from unnest(array[v_invoices, v_customers]) as k (file)
+            from unnest(array[v_facts, v_customers]) as k (file)
             left join pg_catalog.jsonb_array_elements(p_files) as d (file)
                 on d.file ->> 'role' = k.file ->> 'role'
             where k.file is not null
@@ -75,7 +104,7 @@ begin
     set details = b.details
             || pg_catalog.jsonb_build_object(
                 'invoices',
-                pipeline.counts_of_file('invoices') || pg_catalog.jsonb_build_object(
+                pipeline.counts_of_file(v_role) || pg_catalog.jsonb_build_object(
                     'absent', (select count(*) from raw.absent_invoice a where a.batch_id = p_batch),
                     'dropped', (select count(*) from raw.absent_invoice a where a.batch_id = p_batch and a.is_dropped)
                 )
@@ -89,6 +118,7 @@ begin
                 'unlisted_customers',
                 (select count(*) from raw.customer c where c.batch_id = p_batch and not c.is_listed)
             )
+            || pipeline.notes_on_service(v_source, p_options)
     where b.batch_id = p_batch;
 
     call pipeline.cover_complete_histories();
@@ -103,7 +133,7 @@ begin
 end;
 $$;
 
-comment on function pipeline.import_stripe(bigint, jsonb, boolean) is
-    'Turns the staged files of a Stripe export into versions of facts, as a batch; returns the currencies that need an exchange rate and have none. pipeline.finish_import completes it.';
-revoke all on function pipeline.import_stripe(bigint, jsonb, boolean) from public;
-grant execute on function pipeline.import_stripe(bigint, jsonb, boolean) to pgmrr_writer;
+comment on function pipeline.import_files(bigint, jsonb, boolean, jsonb) is
+    'Turns the staged files of an import into versions of facts, as a batch; returns the currencies that need an exchange rate and have none. pipeline.finish_import completes it.';
+revoke all on function pipeline.import_files(bigint, jsonb, boolean, jsonb) from public;
+grant execute on function pipeline.import_files(bigint, jsonb, boolean, jsonb) to pgmrr_writer;
