@@ -10,6 +10,7 @@ from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url, day
 from pgmrr.database import Database, choose, for_chosen, reading, writing
 from pgmrr.errors import PgmrrError
+from pgmrr.import_report import ImportReport
 from pgmrr.locks import writer_lock
 from pgmrr.show import Format
 
@@ -38,7 +39,7 @@ def start(
     """
     database = choose(url, name or ("stripe" if stripe_directory and not url else None))
     files = stripe_files(stripe_directory) if stripe_directory else None
-    _prepare(database)
+    prepare(database)
     if files:
         _import_stripe(database, *files)
     else:
@@ -58,7 +59,7 @@ def simulate(
 ) -> None:
     """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months."""
     database = choose(url, name)
-    _prepare(database)
+    prepare(database)
     _simulate(database, simulation.Parameters(companies, months, seed, day(start)))
 
 
@@ -79,7 +80,7 @@ def import_stripe(
 ) -> None:
     """Import a Stripe export. The same files again change nothing."""
     database = choose(url, name)
-    _prepare(database)
+    prepare(database)
     _import_stripe(database, invoices, customers, replace=replace, complete=complete)
 
 
@@ -146,7 +147,8 @@ def stripe_files(directory: Path) -> tuple[Path, Path | None]:
     return invoices, customers if customers.is_file() else None
 
 
-def _prepare(database: Database) -> None:
+def prepare(database: Database) -> None:
+    """Start the server where needed, and bring the schema up to date."""
     with show.progress() as progress:
         if database.server:
             progress("starting the server")
@@ -185,5 +187,10 @@ def _import_stripe(
         done = stripe.import_stripe(
             connection, invoices, customers, replace=replace, complete_history=complete, progress=progress
         )
+    tell(done)
+
+
+def tell(done: ImportReport) -> None:
+    """Print what an import did."""
     for line in done.lines():
         show.note(for_chosen(line))
