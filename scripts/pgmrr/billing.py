@@ -19,7 +19,7 @@ class Spelling:
 
     ``currency`` is that of rows without one; ``dates`` is dmy or mdy; ``decimal`` is comma, point or plain;
     ``end_inclusive`` says that an end is the last day of service. None: as the file has it, ambiguous values
-    being rejected.
+    being rejected; databases and Parquet files write plain numbers.
     """
 
     currency: str | None = None
@@ -27,9 +27,10 @@ class Spelling:
     decimal: str | None = None
     end_inclusive: bool = False
 
-    def options(self) -> dict[str, Any]:
-        """Those that are set, as ``pipeline.read_lines`` takes them."""
-        return {name: value for name, value in vars(self).items() if value}
+    def options(self, facts: Input) -> dict[str, Any]:
+        """Those that are set, as ``pipeline.read_lines`` takes them for these lines or periods."""
+        decimal = self.decimal or ("plain" if facts.writes_plain_numbers else None)
+        return {name: value for name, value in {**vars(self), "decimal": decimal}.items() if value}
 
 
 def import_lines(
@@ -55,7 +56,7 @@ def import_lines(
         [lines, customers] if customers else [lines],
         is_truncated=not complete_history,
         replace=replace,
-        options=spelling.options(),
+        options=spelling.options(lines),
         progress=progress,
     )
 
@@ -77,7 +78,7 @@ def import_periods(
 
     Raises PgmrrError where an input is not what it should be, or the database refuses.
     """
-    options = spelling.options()
+    options = spelling.options(periods)
     if as_of:
         options["as_of"] = as_of.isoformat()
     return import_files(
@@ -119,7 +120,6 @@ def import_stripe_sync(
         connection,
         lines,
         customers,
-        spelling=Spelling(decimal="plain"),
         complete_history=complete_history,
         replace=replace,
         progress=progress,

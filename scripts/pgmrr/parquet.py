@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pgmrr.csv_tokens import Row
@@ -23,20 +22,21 @@ class ParquetRows:
         try:
             import duckdb  # noqa: PLC0415  an extra that most users do without
         except ImportError:
-            raise PgmrrError(f"{path.name} is a Parquet file, which needs an extra", "pip install 'pgmrr[parquet]'") from None
+            raise PgmrrError(
+                f"{path.name} is a Parquet file, which needs an extra", "install it: pip install 'pgmrr[parquet]'"
+            ) from None
         self._path = path
         self._error = duckdb.Error
         self._session = duckdb.connect(config=_LIMITS)
         self._session.execute("set timezone = 'UTC'")
         self.names: list[str] = [name for name, *_ in self._run("describe select * from read_parquet(?)").fetchall()]
 
-    def __enter__(self) -> "ParquetRows":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Let the file go."""
         self._session.close()
 
-    def __iter__(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row]:
+        """One row after the other; their numbers stand for lines."""
         result = self._run("select columns(*)::varchar from read_parquet(?)")
         line = 0
         while rows := self._fetch(result):

@@ -11,7 +11,7 @@ import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,6 +52,7 @@ class Input(ABC):
 
     name: str
     place: Place
+    writes_plain_numbers = True  # 1234.56, as databases and programs do
 
     @property
     @abstractmethod
@@ -88,6 +89,8 @@ class _NotForCopyError(Exception):
 
 class CsvFile(Input):
     """A CSV file on its way into the database."""
+
+    writes_plain_numbers = False  # whoever wrote it may have used a comma, or thousands separators
 
     def __init__(self, path: Path, place: Place, progress: Progress = silent) -> None:
         self.path = path
@@ -181,11 +184,11 @@ class ParquetFile(Input):
         with self.path.open("rb") as stream:
             while chunk := stream.read(csv_tokens.CHUNK):
                 self._hash.update(chunk)
-        with ParquetRows(self.path) as parquet:
+        with closing(ParquetRows(self.path)) as parquet:
             try:
                 with connection.cursor() as cursor:
                     statement = self._stage(cursor, parquet.names, ",", 1, True)
-                    _copy_rows(cursor, statement, iter(parquet))
+                    _copy_rows(cursor, statement, parquet.rows())
                     rows = cursor.rowcount
             except psycopg.errors.ProgramLimitExceeded:
                 raise _too_wide(self.name, Header(parquet.names, ",", 1)) from None
@@ -251,7 +254,7 @@ class Query(Input):
             ) from None
         with session:
             session.read_only = True
-            session.execute("set local datestyle = 'ISO'; set local timezone = 'UTC'; set local intervalstyle = 'postgres'")
+            session.execute("set local datestyle = 'ISO'; set local timezone = 'UTC'")
             if self._schema:
                 session.execute(sql.SQL("set local search_path = {}").format(sql.Identifier(self._schema)))
             yield session

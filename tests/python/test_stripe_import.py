@@ -272,7 +272,8 @@ def test_optional_columns_may_be_missing(connection: psycopg.Connection, invoice
     required = {
         header
         for (header,) in connection.execute(
-            "select header from pipeline.file_columns() where source = 'stripe' and file_role = 'invoices' and is_required"
+            "select header from pipeline.file_columns()"
+            " where source = 'stripe' and file_role = 'invoices' and is_required"
         )
     }
     few = Table([name for name in invoices.header if name in required], invoices.rows)

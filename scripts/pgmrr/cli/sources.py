@@ -92,7 +92,7 @@ def import_lines(
     def bring(connection: psycopg.Connection, progress: Progress) -> ImportReport:
         inputs = _inputs("lines", file, columns, query, source, progress)
         beside = _customers("lines", customers, customer_columns, customers_query, source, progress)
-        spelling = Spelling(currency, dates, _decimal(decimal, query), end_inclusive)
+        spelling = Spelling(currency, dates, decimal, end_inclusive)
         return billing.import_lines(
             connection,
             inputs,
@@ -140,7 +140,7 @@ def import_periods(
     def bring(connection: psycopg.Connection, progress: Progress) -> ImportReport:
         inputs = _inputs("periods", file, columns, query, source, progress)
         beside = _customers("periods", customers, customer_columns, customers_query, source, progress)
-        spelling = Spelling(currency, dates, _decimal(decimal, query), end_inclusive)
+        spelling = Spelling(currency, dates, decimal, end_inclusive)
         return billing.import_periods(
             connection, inputs, beside, spelling=spelling, as_of=through, replace=replace, progress=progress
         )
@@ -183,7 +183,9 @@ def parse_map(texts: list[str] | None, option: str = "--map") -> dict[str, str]:
     for item in (item for text in texts or [] for item in next(csv.reader([text]), [])):
         name, equals, header = (part.strip() for part in item.partition("="))
         if not (name and equals and header):
-            raise PgmrrError(f"{option} cannot be read at {item!r}", f"write it as {option} customer=COLUMN,start=COLUMN")
+            raise PgmrrError(
+                f"{option} cannot be read at {item!r}", f"write it as {option} customer=COLUMN,start=COLUMN"
+            )
         if name in columns:
             raise PgmrrError(f"{option} names {name} twice", "leave one of them out")
         columns[name] = header
@@ -242,8 +244,3 @@ def _query(text: str, source: str | None, place: Place, progress: Progress, name
         except (OSError, UnicodeDecodeError) as error:
             raise PgmrrError(f"{path} cannot be read: {error}", "name a file that holds the query: @FILE") from None
     return Query(text, source, place, progress, name=name)
-
-
-def _decimal(chosen: Decimal | None, query: str | None) -> str | None:
-    """What a database writes is plain."""
-    return chosen or ("plain" if query else None)
