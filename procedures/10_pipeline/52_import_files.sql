@@ -43,7 +43,7 @@ declare
     v_facts jsonb;
     v_customers jsonb;
 begin
-    perform pipeline.check_import_options(v_source, p_options);
+    call pipeline.check_import_options(v_source, p_options);
 
     case v_source
         when 'stripe' then call pipeline.read_stripe_invoices();
@@ -118,9 +118,11 @@ begin
                 'unlisted_customers',
                 (select count(*) from raw.customer c where c.batch_id = p_batch and not c.is_listed)
             )
-            || pipeline.notes_on_service(v_source, p_options)
     where b.batch_id = p_batch;
 
+    if v_source <> 'stripe' then
+        call pipeline.note_service(p_batch, p_options);
+    end if;
     call pipeline.cover_complete_histories();
 
     return query

@@ -1,10 +1,7 @@
 -- Do the options of an import fit its source and the files that were staged for it? Error
 -- MR004 for an option that is none, MR002 where nothing says the currency of the amounts.
-create or replace function pipeline.check_import_options(p_source text, p_options jsonb)
-returns void
+create or replace procedure pipeline.check_import_options(p_source text, p_options jsonb)
 language plpgsql
-stable
-parallel unsafe
 set search_path = ''
 as $$
 declare
@@ -30,7 +27,7 @@ begin
     if v_wrong is not null then
         raise exception using
             errcode = 'MR004',
-            message = format('an import of %s has no option %s', p_source, v_wrong),
+            message = format('%s is no option of an import of %s', v_wrong, p_source),
             hint = case p_source
                 when 'stripe' then 'The files of a Stripe export need none.'
                 else 'Options are currency (three letters), dates (dmy or mdy), decimal (comma, point or plain), '
@@ -55,7 +52,7 @@ begin
 end;
 $$;
 
-comment on function pipeline.check_import_options(text, jsonb) is
+comment on procedure pipeline.check_import_options(text, jsonb) is
     'Raises MR004 where an option of an import is none, MR002 where nothing says the currency of its amounts.';
-revoke all on function pipeline.check_import_options(text, jsonb) from public;
-grant execute on function pipeline.check_import_options(text, jsonb) to pgmrr_writer;
+revoke all on procedure pipeline.check_import_options(text, jsonb) from public;
+grant execute on procedure pipeline.check_import_options(text, jsonb) to pgmrr_writer;

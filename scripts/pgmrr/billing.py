@@ -74,7 +74,7 @@ def import_periods(
     """Import periods of subscriptions, which are the company's whole life, and, where given, customers.
 
     ``as_of`` is the day through which the list is complete; without it, it is found from the list itself
-    (``pipeline.notes_on_service``).
+    (``pipeline.note_service``).
 
     Raises PgmrrError where an input is not what it should be, or the database refuses.
     """

@@ -1,4 +1,4 @@
--- What do the service periods that were read say about themselves? As jsonb, for the batch:
+-- Notes in batch p_batch what the service periods that were read say about themselves:
 --
 --     looks_off_by_a_day   how many are whole months only where a day is added to their end
 --                          (end_inclusive: taken from it), or end at 23:59; left out unless
@@ -8,11 +8,8 @@
 -- A list of periods does not say when it was made. Where none is given by the option as_of,
 -- it is the last start; where periods still run, the last end where that is later. Starts and
 -- ends that are still to come say nothing about it.
-create or replace function pipeline.notes_on_service(p_source text, p_options jsonb)
-returns jsonb
+create or replace procedure pipeline.note_service(p_batch bigint, p_options jsonb)
 language plpgsql
-stable
-parallel unsafe
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
@@ -25,10 +22,6 @@ declare
     v_off bigint;
     v_whole bigint;
 begin
-    if p_source = 'stripe' then
-        return v_notes;
-    end if;
-
     select
         count(*) filter (where s.is_late or (not s.is_whole and s.is_whole_by_a_day)),
         count(*) filter (where s.is_whole and not s.is_late)
@@ -52,7 +45,7 @@ begin
         v_notes := pg_catalog.jsonb_build_object('looks_off_by_a_day', v_off);
     end if;
 
-    if p_source = 'periods' then
+    if exists (select from meta.batch b where b.batch_id = p_batch and b.source = 'periods') then
         select v_notes || pg_catalog.jsonb_build_object(
             'listed_through',
             coalesce(
@@ -79,11 +72,13 @@ begin
         ) v;
     end if;
 
-    return v_notes;
+    update meta.batch b
+    set details = b.details || v_notes
+    where b.batch_id = p_batch;
 end;
 $$;
 
-comment on function pipeline.notes_on_service(text, jsonb) is
-    'Whether ends of service look off by a day, and through which day a list of periods is complete, as jsonb.';
-revoke all on function pipeline.notes_on_service(text, jsonb) from public;
-grant execute on function pipeline.notes_on_service(text, jsonb) to pgmrr_writer;
+comment on procedure pipeline.note_service(bigint, jsonb) is
+    'Notes in a batch whether ends of service look off by a day, and through which day a list of periods is complete.';
+revoke all on procedure pipeline.note_service(bigint, jsonb) from public;
+grant execute on procedure pipeline.note_service(bigint, jsonb) to pgmrr_writer;
