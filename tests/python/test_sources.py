@@ -538,10 +538,29 @@ def test_of_periods_with_the_same_id_the_first_one_counts(desk: Desk) -> None:
     assert (report.invoices.new, desk.facts()[0][12]) == (1, 100)
 
 
+def test_a_period_without_an_end_still_runs(desk: Desk) -> None:
+    report = desk.periods(PERIODS + "a,2024-01-01,,50\nb,2024-01-01,2024-03-01,20\nc,2024-02-01,infinity,30\n")
+    ends = "select customer_id, line_period_end = 'infinity' from raw.invoice order by 1"
+    assert desk.connection.execute(ends).fetchall() == [("a", True), ("b", False), ("c", True)]
+    assert report.fates == [("charge", "listed", 3)]
+    assert desk.coverage() == (False, date(2024, 1, 1), date(2024, 3, 1))
+    query = "select kpi.mrr_total_at(d) from unnest(%s::date[]) d"
+    days = ["2024-01-31", "2024-02-29", "2024-03-01", "2024-03-02"]
+    assert [mrr for (mrr,) in desk.connection.execute(query, [days])] == [70, 100, 80, None]
+
+    # It ends: the same period, and the list tells of more days.
+    report = desk.periods(PERIODS + "a,2024-01-01,2024-05-01,50\nb,2024-01-01,2024-03-01,20\nc,2024-02-01,,30\n")
+    assert (report.invoices.changed, report.invoices.unchanged, report.invoices.new) == (1, 2, 0)
+    days = ["2024-04-30", "2024-05-01", "2024-05-02"]
+    assert [mrr for (mrr,) in desk.connection.execute(query, [days])] == [80, 30, None]
+
+
 @pytest.mark.parametrize(
     ("rows", "through"),
     [
         (["a,2024-01-01,2024-04-01,5", "b,2024-02-01,2024-03-01,5"], date(2024, 2, 1)),
+        (["a,2024-01-01,2024-04-01,5", "b,2024-02-01,,5", "c,2024-02-01,2199-01-01,5"], date(2024, 4, 1)),
+        (["a,2024-01-01,,5", "b,2024-05-01,,5", "c,2199-02-01,,5"], date(2024, 5, 1)),
         (["a,2024-01-01,2024-04-01,5", "b,2999-02-01,2999-03-01,5"], date(2024, 1, 1)),
         (["a,2024-01-01,2199-04-01,5"], date(2024, 1, 1)),
     ],
@@ -825,6 +844,16 @@ def test_the_tables_of_the_sync_engine_come_in_line_by_line(desk: Desk, sync_eng
             datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
             {"country": "PT", "currency": "EUR", "metadata": '{"tier": "gold"}'},
         )
+    ]
+    # The proration: 9.67 for 10 of 31 days. In_2 less discounts and inclusive taxes: 119 - 10.90 - 17, 100 - 16.
+    charges = "select invoice_id, basis::text, mrr from billing.charge order by 1"
+    assert desk.connection.execute(charges).fetchall() == [
+        ("in_1", "proration", Decimal("29.98")),
+        ("in_1#2", "term", Decimal("29.00")),
+        ("in_2", "term", Decimal("91.10")),
+        ("in_2#2", "term", Decimal("84.00")),
+        ("in_3", "term", Decimal("1500.00")),
+        ("in_4", "term", Decimal("1.23")),
     ]
     assert accounted(report) == report.invoices.rows == 11
     fates = {(fate, detail) for fate, detail, _ in report.fates}
