@@ -10,14 +10,16 @@
 -- lived yet have no row. Month 0 is the cohort's own month; for a cohort without one, the
 -- first covered month.
 --
--- Shares are relative to the first month of its life in which the cohort is observed. They
--- pass 1 where customers come back or begin to pay later than that. Customers who were there
--- all the time and became visible only later, with a renewal, count among the customers, not
--- in the shares. Where the cohort began before the history and churn was not observable since
--- the end of the first month, later shares are NULL, as where there was nothing to keep.
+-- Shares are relative to the first month in which the cohort is observed: the first month of
+-- its life that is covered, and for a cohort that began before the history, the first from
+-- whose end on churn can be seen. Before it they are NULL, as where there was nothing to keep.
+-- They pass 1 where customers come back or begin to pay later than that. Customers of a cohort
+-- that began before the history who were there all the time and became visible only later,
+-- with a renewal, count among the customers, not in the shares; of the preexisting ones,
+-- neither do those who had left before the history and came back later.
 --
--- Of two cohorts by signup, a customer who paid before it was created is in that of its
--- creation, from that month on. Error MR004 where the basis is unknown.
+-- By signup, a customer who paid before it was created is counted from the month of its
+-- creation on. Error MR004 where the basis is unknown.
 --
 -- The ledger is read once to place the customers and once to count. Changes are added up by
 -- cohort and month before they are carried on, so only a few rows are.
@@ -58,7 +60,8 @@ begin
             v.complete_through,
             v.mrr_complete_from,
             v.churn_observable_from,
-            date_trunc('month', v.observed_from::timestamp)::date as first_month
+            date_trunc('month', v.observed_from::timestamp)::date as first_month,
+            date_trunc('month', v.churn_observable_from::timestamp - interval '1 day')::date as first_month_to_follow
         from kpi.coverage v
         where v.observed_from <= v.complete_through
     ),
@@ -66,6 +69,7 @@ begin
     first_seen as (
         select
             l.customer_id,
+            min(l.effective_on) as seen_on,
             min(l.effective_on) filter (where l.kind = 'new') as new_on,
             min(l.effective_on) filter (where l.kind = 'preexisting') as appeared_on
         from coverage v
@@ -77,7 +81,7 @@ begin
         select
             f.customer_id,
             date_trunc('month', f.new_on::timestamp)::date as cohort,
-            f.appeared_on
+            case when f.new_on is null then f.seen_on end as joined_on
         from first_seen f
         where p_basis = 'first_mrr'
         union all
@@ -93,24 +97,31 @@ begin
             on f.customer_id = u.customer_id
         where p_basis = 'signup'
     ),
-    -- Whether a member became visible after the month that the shares are relative to.
+    -- The month that the shares are relative to, and whether a member joined what is visible of
+    -- the cohort after it.
     placed as (
         select
             m.customer_id,
             m.cohort,
-            coalesce(
-                date_trunc('month', m.appeared_on::timestamp)::date > greatest(m.cohort, v.first_month),
-                false
-            ) as appeared_later
+            b.base,
+            coalesce(date_trunc('month', m.joined_on::timestamp)::date > b.base, false) as joined_later
         from member m
         cross join coverage v
+        cross join lateral (
+            select case
+                when m.cohort is null or (p_basis = 'signup' and m.cohort < v.observed_from)
+                    then greatest(m.cohort, v.first_month, v.first_month_to_follow)
+                else greatest(m.cohort, v.first_month)
+            end as base
+        ) b
     ),
     size as (
         select
             p.cohort,
+            p.base,
             count(*) as customers
         from placed p
-        group by p.cohort
+        group by p.cohort, p.base
     ),
     -- What came before coverage opens the first month.
     changed as (
@@ -119,8 +130,8 @@ begin
             date_trunc('month', greatest(l.effective_on, v.observed_from)::timestamp)::date as month,
             sum(l.customers) as customers,
             sum(l.change * c.factor) as mrr,
-            sum(l.customers) filter (where not p.appeared_later) as customers_followed,
-            sum(l.change * c.factor) filter (where not p.appeared_later) as mrr_followed
+            sum(l.customers) filter (where not p.joined_later) as customers_followed,
+            sum(l.change * c.factor) filter (where not p.joined_later) as mrr_followed
         from coverage v
         join kpi.ledger l
             on l.effective_on <= v.complete_through
@@ -164,39 +175,45 @@ begin
         from summed s
         window up_to_month as (partition by s.cohort order by s.month)
     ),
-    lived as (
+    followed as (
         select
             c.cohort,
             c.month,
+            (c.month + interval '1 month - 1 day')::date as month_ends_on,
+            s.customers as cohort_customers,
+            s.base,
             c.customers,
             c.mrr,
             c.customers_followed,
             c.mrr_followed,
-            first_value(c.customers_followed) over by_month as customers_at_first,
-            first_value(c.mrr_followed) over by_month as mrr_at_first,
-            greatest(c.cohort, v.first_month) as first_lived,
-            (c.month + interval '1 month - 1 day')::date as month_ends_on,
-            v.observed_from,
-            v.complete_through,
-            v.mrr_complete_from,
-            v.churn_observable_from
+            max(c.customers_followed) filter (where c.month = s.base) over by_cohort as customers_at_base,
+            max(c.mrr_followed) filter (where c.month = s.base) over by_cohort as mrr_at_base
         from carried c
-        cross join coverage v
-        where c.cohort is null
-            or c.month >= c.cohort
-        window by_month as (partition by c.cohort order by c.month)
+        join size s
+            on s.cohort is not distinct from c.cohort
+        window by_cohort as (partition by c.cohort)
     ),
     final as (
         select
-            l.*,
-            12 * (extract(year from l.month) - extract(year from coalesce(l.cohort, l.first_lived)))
-            + extract(month from l.month) - extract(month from coalesce(l.cohort, l.first_lived)) as month_number,
-            -- The whole life of customers who are new in the history can be seen.
-            l.month = l.first_lived
-            or (p_basis = 'first_mrr' and l.cohort is not null)
-            or (l.cohort >= l.observed_from)
-            or (l.first_lived + interval '1 month')::date >= l.churn_observable_from as churn_is_observable
-        from lived l
+            f.cohort,
+            f.month,
+            f.month_ends_on,
+            f.cohort_customers,
+            f.customers,
+            f.mrr,
+            f.customers_followed,
+            f.mrr_followed,
+            f.customers_at_base,
+            f.mrr_at_base,
+            f.month >= f.base as churn_is_observable,
+            coalesce(f.cohort, v.first_month) as began_on,
+            v.observed_from,
+            v.complete_through,
+            v.mrr_complete_from
+        from followed f
+        cross join coverage v
+        where f.cohort is null
+            or f.month >= f.cohort
     )
     select
         case
@@ -205,33 +222,34 @@ begin
             else 'unknown'
         end,
         f.cohort,
-        f.month_number::integer,
+        (
+            12 * (extract(year from f.month) - extract(year from f.began_on))
+            + extract(month from f.month) - extract(month from f.began_on)
+        )::integer,
         f.month,
         least(f.month_ends_on, f.complete_through),
-        s.customers,
+        f.cohort_customers,
         f.customers::bigint,
         f.mrr,
-        case when coalesce(f.churn_is_observable, false) then f.customers_followed / nullif(f.customers_at_first, 0) end,
-        case when coalesce(f.churn_is_observable, false) then f.mrr_followed / nullif(f.mrr_at_first, 0) end,
+        case when f.churn_is_observable then f.customers_followed / nullif(f.customers_at_base, 0) end,
+        case when f.churn_is_observable then f.mrr_followed / nullif(f.mrr_at_base, 0) end,
         f.month >= f.observed_from and f.month_ends_on <= f.complete_through,
         least(f.month_ends_on, f.complete_through) >= f.mrr_complete_from,
-        coalesce(f.churn_is_observable, false),
+        f.churn_is_observable,
         nullif(
             concat_ws(
                 ', ',
                 case
-                    when not coalesce(f.churn_is_observable, false) then 'churn was not observable yet'
-                    when f.customers_at_first = 0 then 'nothing to keep: no MRR in the first month observed'
+                    when not f.churn_is_observable then 'churn was not observable yet'
+                    when f.customers_at_base = 0 then 'nothing to keep: no MRR in the first month observed'
                     when f.customers <> f.customers_followed
-                        then format('%s became visible after the first month and are not in the shares', f.customers - f.customers_followed)
+                        then format('%s were first seen later and count in no share', f.customers - f.customers_followed)
                 end,
                 case when f.month < f.observed_from or f.month_ends_on > f.complete_through then 'part of a month' end
             ),
             ''
         )
     from final f
-    join size s
-        on s.cohort is not distinct from f.cohort
     order by f.cohort is null and p_basis = 'signup', f.cohort nulls first, f.month;
 end;
 $$;
