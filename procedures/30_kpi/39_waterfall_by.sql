@@ -292,7 +292,7 @@ begin atomic
     from final f
     where f.first_on <= f.last_on
         and (f.is_there or f.customers_opening > 0)
-    order by f.first_on, f.segment;
+    order by f.first_on, f.segment collate "C";
 end;
 
 comment on function kpi.waterfall_by(text, date[]) is

@@ -243,7 +243,7 @@ begin
                     when not f.churn_is_observable then 'churn was not observable yet'
                     when f.customers_at_base = 0 then 'nothing to keep: no MRR in the first month observed'
                     when f.customers <> f.customers_followed
-                        then format('%s were first seen later and count in no share', f.customers - f.customers_followed)
+                        then format('%s first seen later, in no share', f.customers - f.customers_followed)
                 end,
                 case when f.month < f.observed_from or f.month_ends_on > f.complete_through then 'part of a month' end
             ),

@@ -32,7 +32,7 @@ begin atomic
     order by
         case when p_attribute = 'price_band' then w.closing / w.customers end,
         w.closing desc,
-        w.segment;
+        w.segment collate "C";
 end;
 
 comment on function kpi.segment(text, date) is

@@ -62,7 +62,7 @@ begin atomic
         w.churn_is_observable
     from boundary b
     cross join lateral kpi.waterfall_by(p_attribute, b.days) w
-    order by w.first_on, w.segment;
+    order by w.first_on, w.segment collate "C";
 end;
 
 comment on function kpi.mrr_monthly_by(text) is

@@ -75,7 +75,7 @@ begin atomic
         f.mrr_is_complete,
         f.churn_is_observable
     from followed f
-    order by f.opening desc, f.segment;
+    order by f.opening desc, f.segment collate "C";
 end;
 
 comment on function kpi.retention_by(text, date, date) is

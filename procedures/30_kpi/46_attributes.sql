@@ -10,7 +10,7 @@ with from_ledger as (
         a.place,
         (count(s.segment))::bigint as distinct_values,
         coalesce(sum(s.customers) filter (where s.segment is not null), 0)::bigint as customers,
-        (array_agg(s.segment order by s.customers desc, s.segment) filter (where s.segment is not null))[1] as example
+        (array_agg(s.segment order by s.customers desc, s.segment collate "C") filter (where s.segment is not null))[1] as example
     from (values (1, 'currency'), (2, 'term'), (3, 'price_band')) a (place, name)
     left join lateral kpi.segment(a.name) s on true
     group by a.name, a.place
@@ -20,7 +20,7 @@ from_customers as (
         c.name,
         count(*) as distinct_values,
         sum(c.customers)::bigint as customers,
-        (array_agg(c.value order by c.customers desc, c.value))[1] as example
+        (array_agg(c.value order by c.customers desc, c.value collate "C"))[1] as example
     from (
         select
             a.name,

@@ -3,7 +3,8 @@
 -- Seen from the last covered day: one row a customer, subscription, currency and day on which
 -- charges in force today end, in the reporting currency. Over all days they add up to the MRR
 -- of that day (a balance that credits would push below 0 apart). A negative row is a credit
--- that ends: MRR rises then. `is_renewed` is true where a charge that goes on is known
+-- that ends: MRR rises then. `unpaid` is the part whose invoices are open or drafts, as far as
+-- credits leave it. `is_renewed` is true where a charge that goes on is known
 -- already. Service without an end has no row.
 --
 -- A day that was covered is no renewal ahead and has no row. NULL bounds are open. Error MR006
@@ -57,7 +58,7 @@ begin atomic
         r.mrr * c.factor,
         r.currency,
         r.mrr,
-        r.unpaid * c.factor,
+        least(greatest(r.unpaid, 0), greatest(r.mrr, 0)) * c.factor,
         exists (
             select
             from kpi.charge_term n
