@@ -27,9 +27,9 @@ begin atomic
         select
             e.customer_id,
             e.day,
-            sum(e.mrr) filter (where e.term = 'month') as by_month,
-            sum(e.mrr) filter (where e.term = 'year') as by_year,
-            sum(e.mrr) filter (where e.term = 'other') as by_other
+            coalesce(sum(e.mrr) filter (where e.term = 'month'), 0) as by_month,
+            coalesce(sum(e.mrr) filter (where e.term = 'year'), 0) as by_year,
+            coalesce(sum(e.mrr) filter (where e.term = 'other'), 0) as by_other
         from (
             select
                 t.customer_id,
@@ -46,14 +46,16 @@ begin atomic
         ) e
         group by e.customer_id, e.day
     ),
+    -- A renewal that changes nothing ends and starts on the same day, and is no change.
     paying as (
         select
             p.customer_id,
             p.day,
-            coalesce(sum(p.by_month) over up_to_day, 0) as by_month,
-            coalesce(sum(p.by_year) over up_to_day, 0) as by_year,
-            coalesce(sum(p.by_other) over up_to_day, 0) as by_other
+            sum(p.by_month) over up_to_day as by_month,
+            sum(p.by_year) over up_to_day as by_year,
+            sum(p.by_other) over up_to_day as by_other
         from paid p
+        where (p.by_month, p.by_year, p.by_other) <> (0, 0, 0)
         window up_to_day as (partition by p.customer_id order by p.day)
     ),
     priced as (
