@@ -7,7 +7,7 @@
 --
 -- One row a cohort and covered month of its life: customers with MRR, and their MRR in the
 -- reporting currency, at the end of the month, or on the last covered day of it. Months not
--- lived yet have no row. Month 0 is the cohort's own month; for a cohort without one, the
+-- lived yet have no row, and one of which only a part is covered is not `is_whole`. Month 0 is the cohort's own month; for a cohort without one, the
 -- first covered month.
 --
 -- Shares are relative to the first month in which the cohort is observed: the first month of
@@ -236,19 +236,12 @@ begin
         f.month >= f.observed_from and f.month_ends_on <= f.complete_through,
         least(f.month_ends_on, f.complete_through) >= f.mrr_complete_from,
         f.churn_is_observable,
-        nullif(
-            concat_ws(
-                ', ',
-                case
-                    when not f.churn_is_observable then 'churn was not observable yet'
-                    when f.customers_at_base = 0 then 'nothing to keep: no MRR in the first month observed'
-                    when f.customers <> f.customers_followed
-                        then format('%s first seen later, in no share', f.customers - f.customers_followed)
-                end,
-                case when f.month < f.observed_from or f.month_ends_on > f.complete_through then 'part of a month' end
-            ),
-            ''
-        )
+        case
+            when not f.churn_is_observable then 'churn was not observable yet'
+            when f.customers_at_base = 0 then 'nothing to keep: no MRR in the first month observed'
+            when f.customers <> f.customers_followed
+                then format('%s first seen later, in no share', f.customers - f.customers_followed)
+        end
     from final f
     order by f.cohort is null and p_basis = 'signup', f.cohort nulls first, f.month;
 end;

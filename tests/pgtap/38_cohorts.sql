@@ -123,10 +123,10 @@ update meta.batch set last_invoice_at = '2024-01-02 12:00 UTC';
 call pipeline.refresh(null);
 select results_eq(
     $$
-    select c.cohort_name, c.month_number, c.last_on, c.cohort_customers, c.customers, c.customer_share, c.is_whole, c.note
+    select c.cohort_name, c.month_number, c.last_on, c.cohort_customers, c.customers, c.customer_share, c.is_whole
     from kpi.cohort_retention() c
     $$,
-    $$ values ('2024-01', 0, date '2024-01-01', 4::bigint, 4::bigint, 1.0, false, 'part of a month') $$,
+    $$ values ('2024-01', 0, date '2024-01-01', 4::bigint, 4::bigint, 1.0, false) $$,
     'a single day is a part of a month'
 );
 select results_eq(
@@ -157,15 +157,15 @@ select results_eq(
     values
     (
         'preexisting', 0, date '2025-01-31', 3::bigint, 2::bigint, 150.00, null::numeric, null::numeric, false, false, false,
-        'churn was not observable yet, part of a month'
+        'churn was not observable yet'
     ),
     ('preexisting', 1, '2025-02-28', 3, 2, 150.00, 1.000000, 1.000000, true, false, true, null),
     (
         'preexisting', 2, '2025-03-30', 3, 2, 140.00, 0.500000, 0.666667, false, false, true,
-        '1 first seen later, in no share, part of a month'
+        '1 first seen later, in no share'
     ),
     ('2025-02', 0, '2025-02-28', 1, 1, 30.00, 1.000000, 1.000000, true, false, true, null),
-    ('2025-02', 1, '2025-03-30', 1, 1, 30.00, 1.000000, 1.000000, false, false, true, 'part of a month')
+    ('2025-02', 1, '2025-03-30', 1, 1, 30.00, 1.000000, 1.000000, false, false, true, null)
     $$,
     'who paid before the history is one cohort, and who appears later counts in no share'
 );
@@ -208,7 +208,7 @@ update meta.batch set last_invoice_at = '2025-01-21 12:00 UTC';
 call pipeline.refresh(null);
 select results_eq(
     $$ select c.cohort_name, c.customers, c.customer_share, c.note from kpi.cohort_retention() c $$,
-    $$ values ('preexisting', 2::bigint, null::numeric, 'churn was not observable yet, part of a month') $$,
+    $$ values ('preexisting', 2::bigint, null::numeric, 'churn was not observable yet') $$,
     'where churn cannot be seen there is no share'
 );
 
