@@ -40,7 +40,7 @@ def print_triangle(rows: Sequence[Row], measure: str, is_absolute: bool, currenc
         table = _table(rows, columns, cells, by_life)
         if not is_absolute or largest < 10_000 * scale or show.width(table) <= show.out.width:
             break
-    shown = _those_that_fit(table, columns, cells, by_life)
+    shown = _those_that_fit(rows, columns, cells, by_life)
     if len(shown) < len(columns):
         table = _table(rows, shown, cells, by_life)
 
@@ -96,17 +96,19 @@ def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_
     return table
 
 
-def _those_that_fit(table: Table, columns: Sequence, cells: dict[tuple, Text], by_life: bool) -> list:
-    """The columns for which the terminal has room: landmarks of a life, or the last of all months."""
-    if show.width(table) <= show.out.width:
+def _those_that_fit(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool) -> list:
+    """The columns for which the terminal has room: landmarks of a life and its last month, or the last months."""
+    if show.width(_table(rows, columns, cells, by_life)) <= show.out.width:
         return list(columns)
-    widest = max([cell.cell_len for cell in cells.values()] + [2 if by_life else 7]) + 1
-    room = max((show.out.width - 24) // widest, 1)
-    if by_life:
-        chosen = [column for column in columns if column in (*_LANDMARKS, columns[-1])][:room]
-        others = [column for column in columns if column not in chosen]
-        return sorted(chosen + others[: room - len(chosen)])
-    return list(columns[-room:])
+    widest = max(2 if by_life else 7, *(cell.cell_len for cell in cells.values())) + 1
+    beside = show.width(_table(rows, [], {}, by_life)) + 1
+    room = max((show.out.width - beside) // widest, 2)
+    if not by_life:
+        return list(columns[-room:])
+    landmarks = [column for column in columns[:-1] if column in _LANDMARKS][: room - 1]
+    chosen = [*landmarks, columns[-1]]
+    others = [column for column in columns if column not in chosen]
+    return sorted([*chosen, *others[: room - len(chosen)]])
 
 
 def _notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
