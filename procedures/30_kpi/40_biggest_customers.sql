@@ -1,9 +1,11 @@
 -- Who carries the revenue on a day? Rules R9, R11 and R13.
 --
 -- One row a customer, the largest MRR first, in the reporting currency. `unpaid` is the
--- part whose invoices are open or drafts: a customer who never paid shows it. Without a
--- day it is the last covered one, without a limit (NULL) all are shown; outside coverage
--- there is no row.
+-- part whose invoices are open or drafts: a customer who never paid shows it. The rank of a
+-- month earlier, to the day, is NULL where the customer had no MRR then or that day is not
+-- covered; `rank_change` is how many places the customer rose, negative where it fell.
+-- Without a day it is the last covered one, without a limit (NULL) all are shown; outside
+-- coverage there is no row.
 create or replace function kpi.biggest_customers(p_date date default null, p_limit integer default 10)
 returns table (
     rank bigint,
@@ -13,7 +15,9 @@ returns table (
     share numeric,
     cumulative_share numeric,
     unpaid numeric,
-    customer_since date
+    customer_since date,
+    rank_before bigint,
+    rank_change bigint
 )
 language sql
 stable
@@ -24,26 +28,6 @@ begin atomic
         from kpi.coverage v
         cross join lateral kpi.covered_range(coalesce(p_date, v.complete_through), coalesce(p_date, v.complete_through)) r
     ),
-    -- The last balance in each currency: the index of the ledger, read backwards.
-    balance as (
-        select distinct on (l.customer_id, l.currency)
-            l.customer_id,
-            l.currency,
-            l.balance
-        from kpi.balance l
-        where l.effective_on <= (select a.day from asked a)
-        order by l.customer_id desc, l.currency desc, l.effective_on desc
-    ),
-    customer as (
-        select
-            b.customer_id,
-            sum(b.balance * c.factor) as mrr
-        from balance b
-        join kpi.currency c
-            on c.currency = b.currency
-        where b.balance > 0
-        group by b.customer_id
-    ),
     ranked as (
         select
             row_number() over by_size as rank,
@@ -51,8 +35,15 @@ begin atomic
             c.mrr,
             c.mrr / sum(c.mrr) over () as share,
             sum(c.mrr) over by_size / sum(c.mrr) over () as cumulative_share
-        from customer c
+        from kpi.mrr_by_customer(p_date) c
         window by_size as (order by c.mrr desc, c.customer_id collate "C")
+    ),
+    ranked_before as (
+        select
+            row_number() over (order by m.mrr desc, m.customer_id collate "C") as rank,
+            m.customer_id
+        from asked a
+        cross join lateral kpi.mrr_by_customer((a.day - interval '1 month')::date) m
     )
     select
         r.rank,
@@ -67,7 +58,7 @@ begin atomic
                 select
                     h.currency,
                     sum(h.mrr) as mrr
-                from kpi.charge h
+                from kpi.charge_term h
                 cross join asked a
                 where h.customer_id = r.customer_id
                     and h.starts_on <= a.day
@@ -88,8 +79,12 @@ begin atomic
                 limit 1
             ) b
         ),
-        (select min(l.effective_on) from kpi.ledger l where l.customer_id = r.customer_id)
+        (select min(l.effective_on) from kpi.ledger l where l.customer_id = r.customer_id),
+        e.rank,
+        e.rank - r.rank
     from ranked r
+    left join ranked_before e
+        on e.customer_id = r.customer_id
     left join kpi.customer u
         on u.customer_id = r.customer_id
     where p_limit is null
@@ -98,6 +93,6 @@ begin atomic
 end;
 
 comment on function kpi.biggest_customers(date, integer) is
-    'The customers with the largest MRR on a day (NULL: the last covered one), p_limit of them (NULL: all), one row each, in the reporting currency, shares 0 to 1. Example: select * from kpi.biggest_customers(''2024-06-30'', 20).';
+    'The customers with the largest MRR on a day (NULL: the last covered one), p_limit of them (NULL: all), one row each, in the reporting currency, shares 0 to 1, with their rank a month earlier. Example: select * from kpi.biggest_customers(''2024-06-30'', 20).';
 revoke all on function kpi.biggest_customers(date, integer) from public;
 grant execute on function kpi.biggest_customers(date, integer) to pgmrr_reader, pgmrr_writer;

@@ -1,6 +1,6 @@
 -- Churn and retention, by month and in any range of days.
 begin;
-select plan(18);
+select plan(22);
 
 \ir companies/complete.sql
 
@@ -133,6 +133,47 @@ select results_eq(
     $$,
     $$ values (1::bigint, 0.166667, 0.244539, 0.755461) $$,
     'retention over a single day counts who leaves on it'
+);
+
+-- kpi.retention_trailing -----------------------------------------------------------------
+--
+-- Three months that end on 04-30 are February to April, as above; twelve begin before coverage.
+select results_eq(
+    $$
+    select
+        r.months, r.first_on, r.last_on, r.opening, r.closing, r.customers_opening, r.customers_lost,
+        r.customer_churn_rate, r.gross_mrr_churn_rate, r.net_mrr_churn_rate, r.nrr, r.grr, r.quick_ratio, r.note
+    from kpi.retention_trailing() r
+    $$,
+    $$
+    values
+    (
+        3, date '2024-02-01', date '2024-04-30', 250.00, 250.04, 5::bigint, 2::bigint, 0.4, 0.672, 0.4, 0.60016, 0.6, 1.0,
+        null
+    ),
+    (
+        12, '2023-05-01', '2024-04-30', null, null, null, null, null, null, null, null, null, null,
+        'it begins on 2023-05-01, and MRR is known from 2024-01-01 on'
+    )
+    $$,
+    'retention_trailing looks back 3 and 12 months, or says why it cannot'
+);
+select results_eq(
+    $$ select r.months, r.first_on, r.opening, r.nrr, r.note from kpi.retention_trailing('2024-03-31') r $$,
+    $$
+    values
+    (3, date '2024-01-01', 0.00, null::numeric, 'nothing to keep: the opening is 0'),
+    (12, '2023-04-01', null, null, 'it begins on 2023-04-01, and MRR is known from 2024-01-01 on')
+    $$,
+    'a company''s first three months have nothing to keep'
+);
+select is_empty(
+    $$
+    select r.months from kpi.retention_trailing('2023-12-31') r
+    union all
+    select r.months from kpi.retention_trailing('2024-05-01') r
+    $$,
+    'retention_trailing has no row outside coverage'
 );
 
 -- Periods that a caller gives --------------------------------------------------------------
@@ -275,6 +316,20 @@ select results_eq(
     ('2025-02-01', false, 'part of a month', 24.000000, 24.000000)  -- August to January, all of them whole
     $$,
     'LTV looks back at up to six whole months, the same in retention and in retention_monthly'
+);
+
+-- Of the customers of 2024-02-01, ann (100.04 for 13 months) and dan (60 for 14) are there.
+select results_eq(
+    $$
+    select r.months, r.first_on, r.customers_opening, r.customers_lost, round(r.grr, 6), r.note
+    from kpi.retention_trailing('2025-01-31') r
+    $$,
+    $$
+    values
+    (3, date '2024-11-01', 3::bigint, 0::bigint, 1.000000, null),
+    (12, '2024-02-01', 5, 3, 0.046468, null)  -- (7.70 + 4.29) / (210 + 50 / 1.0411)
+    $$,
+    'retention_trailing follows the customers of twelve months ago'
 );
 
 select * from finish();

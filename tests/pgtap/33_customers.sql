@@ -1,6 +1,6 @@
 -- Who carries the revenue on a day.
 begin;
-select plan(11);
+select plan(13);
 
 \ir companies/complete.sql
 
@@ -64,6 +64,21 @@ select results_eq(
     $$ select c.known, c.ever_with_mrr, c.with_mrr, c.counted_on from kpi.customer_count c $$,
     $$ values (7::bigint, 6::bigint, 4::bigint, date '2024-04-30') $$,
     'customer_count tells acquired, paying and present customers apart'
+);
+-- On 03-31 dan is back and fay ahead of cat; on 02-29 the order was ann, eve, ben, cat, fay.
+select results_eq(
+    $$ select b.rank, b.customer_id, b.rank_before, b.rank_change from kpi.biggest_customers('2024-03-31') b $$,
+    $$
+    values
+    (1::bigint, 'ann', 1::bigint, 0::bigint), (2, 'eve', 2, 0), (3, 'ben', 3, 0), (4, 'dan', null, null), (5, 'fay', 5, 0),
+    (6, 'cat', 4, -2)
+    $$,
+    'biggest_customers tells how many places a customer rose or fell in a month'
+);
+select results_eq(
+    $$ select count(*), count(b.rank_before) from kpi.biggest_customers('2024-01-31') b $$,
+    $$ values (5::bigint, 0::bigint) $$,
+    'where the day a month earlier is not covered, no rank is known'
 );
 -- A credit of 30 for ann, from the middle of April to its end, is worth 60 a month:
 -- of her 40.04, at most 40.04 are unpaid.

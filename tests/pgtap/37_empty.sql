@@ -1,6 +1,6 @@
 -- A database without data has an answer to every question, and so has a company without revenue.
 begin;
-select plan(8);
+select plan(13);
 
 select results_eq(
     $$
@@ -64,6 +64,37 @@ select results_eq(
     'exchange_rate knows the euro'
 );
 
+select results_eq(
+    $$
+    select
+        (select count(*) from kpi.cohort_retention() c) + (select count(*) from kpi.cohort_retention('signup') c),
+        (select count(*) from kpi.segment('term') s) + (select count(*) from kpi.segment('currency', '2024-01-01') s),
+        (select count(*) from kpi.mrr_monthly_by('price_band') m),
+        (select count(*) from kpi.retention_by('currency') r) + (select count(*) from kpi.retention_trailing() r),
+        (select count(*) from kpi.concentration() c) + (select count(*) from kpi.mrr_by_customer() m),
+        (select count(*) from kpi.renewals() r) + (select count(*) from kpi.renewals_monthly() m)
+    $$,
+    $$ values (0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint) $$,
+    'without data there are no cohorts, segments and renewals'
+);
+select results_eq(
+    $$ select a.name, a.distinct_values, a.customers, a.example from kpi.attributes a $$,
+    $$ values ('currency', 0::bigint, 0::bigint, null::text), ('price_band', 0, 0, null), ('term', 0, 0, null) $$,
+    'without data the attributes of the ledger exist, and have no values'
+);
+select throws_ok(
+    $$ select * from kpi.segment('company_size') $$,
+    'MR004',
+    'unknown attribute: company_size',
+    'without customers no attribute of theirs is known'
+);
+select throws_ok(
+    $$ select * from kpi.cohort_retention('birthday') $$,
+    'MR004',
+    'unknown basis of cohorts: birthday',
+    'without data an unknown basis is refused all the same'
+);
+
 -- Three days, one customer, no invoice.
 insert into meta.batch (batch_id, kind, source, is_truncated, covered_from, covered_through)
 values (1, 'import', 'stripe', false, '2024-01-01', '2024-01-03');
@@ -92,6 +123,25 @@ select results_eq(
     ('Quick ratio', null, 'ratio', null, null, '2024-01-01', '2024-01-03')
     $$,
     'headline has its three rows for a company without revenue'
+);
+
+select results_eq(
+    $$
+    select
+        (select count(*) from kpi.cohort_retention() c), (select count(*) from kpi.segment('term') s),
+        (select count(*) from kpi.mrr_monthly_by('currency') m), (select count(*) from kpi.retention_by('term') r),
+        (select c.customers from kpi.concentration() c), (select count(*) from kpi.renewals() r),
+        -- Whose creation is unknown is a cohort all the same.
+        (select array_agg(c.cohort_name || ' ' || c.cohort_customers || ' ' || c.customers) from kpi.cohort_retention('signup') c),
+        (select array_agg(r.note order by r.months) from kpi.retention_trailing() r)
+    $$,
+    $$
+    values (
+        0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, '{unknown 1 0}'::text[],
+        '{"it begins on 2023-10-04, and MRR is known from 2024-01-01 on","it begins on 2023-01-04, and MRR is known from 2024-01-01 on"}'::text[]
+    )
+    $$,
+    'a company without revenue has no segments, and its customers are a cohort that pays nothing'
 );
 
 select * from finish();

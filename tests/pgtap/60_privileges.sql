@@ -23,18 +23,31 @@ create temp table call (name text, statement text);
 insert into call (name, statement)
 values
 ('biggest_customers', $$ select * from kpi.biggest_customers('2024-02-29', 3) $$),
+('check_attribute', $$ select kpi.check_attribute('term') $$),
+('cohort_retention', $$ select * from kpi.cohort_retention() $$),
+('concentration', $$ select * from kpi.concentration('2024-02-29') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
 ('month_boundaries', $$ select kpi.month_boundaries() $$),
 ('movements', $$ select * from kpi.movements('2024-02-01', '2024-03-31') $$),
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
+('mrr_by_customer', $$ select * from kpi.mrr_by_customer('2024-02-29') $$),
 ('mrr_explain', $$ select * from kpi.mrr_explain('ann', '2024-02-29') $$),
+('mrr_monthly_by', $$ select * from kpi.mrr_monthly_by('currency') $$),
 ('mrr_total_at', $$ select kpi.mrr_total_at('2024-02-29') + kpi.mrr_total_at('2024-02-29', 'EUR') $$),
+('price_band', $$ select kpi.price_band(99) $$),
+('renewals', $$ select * from kpi.renewals('2024-05-01', '2025-12-31') $$),
+('renewals_monthly', $$ select * from kpi.renewals_monthly('2024-05-01', '2025-12-31') $$),
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
+('retention_by', $$ select * from kpi.retention_by('term', '2024-02-01', '2024-03-31') $$),
 ('retention_by_period', $$ select * from kpi.retention_by_period('{2024-02-01, 2024-03-01}') $$),
 ('retention_of', $$ select * from kpi.retention_of('{2024-02-01, 2024-03-01}') $$),
-('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$);
+('retention_trailing', $$ select * from kpi.retention_trailing('2024-04-30') $$),
+('segment', $$ select * from kpi.segment('price_band', '2024-02-29') $$),
+('segment_history', $$ select * from kpi.segment_history('term') $$),
+('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$),
+('waterfall_by', $$ select * from kpi.waterfall_by('currency', '{2024-02-01, 2024-03-01}') $$);
 
 select set_eq(
     $$ select p.proname::text from pg_proc p where p.pronamespace = 'kpi'::regnamespace $$,
@@ -315,7 +328,12 @@ where p.pronamespace = 'kpi'::regnamespace;
 
 select set_eq(
     $$ select e.name from example e $$,
-    $$ values ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention') $$,
+    $$
+    values
+    ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('concentration'), ('movements'), ('mrr_at'),
+    ('mrr_by_customer'), ('mrr_explain'), ('mrr_monthly_by'), ('mrr_total_at'), ('price_band'), ('renewals'),
+    ('renewals_monthly'), ('retention'), ('retention_by'), ('retention_trailing'), ('segment')
+    $$,
     'the comment of every function that people call has an example'
 );
 select is_empty(

@@ -34,6 +34,15 @@ READING = [
     ["mrr", "abc_000002", "--currency", "usd"],
     ["movements", "2024-02-01", "2024-02-29"],
     ["churn"],
+    ["churn", "--trailing"],
+    ["cohorts"],
+    ["cohorts", "--basis", "signup", "--mrr", "--absolute"],
+    ["segment"],
+    ["segment", "company_size", "2024-03-31"],
+    ["segment", "price_band", "2030-01-01"],
+    ["concentration", "2024-02-10"],
+    ["renewals"],
+    ["renewals", "2024-05-01", "2024-05-31", "--list"],
     ["top", "2024-03-31", "--limit", "3"],
     ["engagement"],
     ["coverage"],
@@ -170,6 +179,11 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["mrr", "--currency", "CHF", "2024-02-01"], "no exchange rate for CHF"),
         (["movements", "2024-03-01", "2024-02-01"], "upside down"),
         (["movements", "yesterday"], "'yesterday'"),
+        (["cohorts", "--basis", "birthday"], "'--basis'"),
+        (["segment", "colour"], "unknown attribute: colour"),
+        (["segment", "term", "today"], "'today'"),
+        (["concentration", "2024-02-30"], "'2024-02-30'"),
+        (["renewals", "2024-03-01", "2024-02-01"], "upside down"),
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
@@ -208,7 +222,10 @@ def test_a_database_without_our_schema_is_told_so(server: Server, new_database: 
 
 
 def test_an_empty_database_answers(database: str) -> None:
-    for arguments in (["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]):
+    for arguments in (
+        *(["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]),
+        *(["cohorts"], ["segment"], ["segment", "term"], ["concentration"], ["renewals"], ["churn", "--trailing"]),
+    ):
         result = pgmrr(database, *arguments)
         assert result.returncode == 0, result.stderr
     assert "There are no invoices yet." in pgmrr(database, "coverage").stdout

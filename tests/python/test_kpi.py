@@ -51,6 +51,15 @@ CALLS = {
     "select last_on - first_on from kpi.retention('2024-04-01', '2024-06-30')": "90",
     "select count(*) from kpi.biggest_customers('2024-06-30', 20)": "20",
     "select count(*) from kpi.biggest_customers('2024-06-30')": "10",
+    "select segment, mrr / customers from kpi.segment('company_size', '2024-01-31') order by 1 limit 1": (
+        "large|99.0000000000000000"
+    ),
+    "select count(*), sum(moved) from kpi.mrr_monthly_by('company_size')": "24|0.00",
+    "select count(*) from kpi.retention_by('term', '2024-04-01', '2024-06-30')": "1",
+    "select count(*), max(customer_share) = 1 from kpi.cohort_retention('signup')": "12|t",
+    "select customers, top_1 < 0.1 from kpi.concentration('2024-01-31')": "55|t",
+    "select months, customers_opening > 0 from kpi.retention_trailing('2024-12-31') limit 1": "3|t",
+    "select month = '2025-01-01', round(share, 6) from kpi.renewals_monthly('2025-01-01', '2025-01-31')": "t|1.000000",
     "select count(*) from kpi.mrr_monthly": "12",
     "select count(*) from kpi.mrr_daily": "366",
     "select string_agg(kpi, ', ' order by place) from kpi.headline": "MRR, Customer churn, Engagement",

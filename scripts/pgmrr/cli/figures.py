@@ -9,6 +9,7 @@ from pgmrr.cli.options import As, Day, Name, Url, day_of, is_day
 from pgmrr.cli.options import day as day_named
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
+from pgmrr.reports.segments import TRAILING, print_trailing
 from pgmrr.show import Format, Kind
 
 app = typer.Typer()
@@ -72,9 +73,21 @@ def movements(
 
 
 @app.command(epilog="Example: pgmrr churn --format csv")
-def churn(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """Print churn and retention by month: customers, gross and net MRR churn, NRR, GRR, LTV."""
-    print_report(reports.RETENTION_MONTHLY, url, name, format_)
+def churn(
+    trailing: Annotated[bool, typer.Option("--trailing", help="Show the last 3 and 12 months alone.")] = False,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """Print churn and retention by month, and over the last 3 and 12 months: customers, MRR, NRR, GRR, LTV."""
+    if format_ is not Format.table:
+        print_report(TRAILING if trailing else reports.RETENTION_MONTHLY, url, name, format_, {"day": None})
+        return
+    if not trailing:
+        print_report(reports.RETENTION_MONTHLY, url, name, format_)
+        show.out.print()
+    with reading(choose(url, name)) as connection:
+        print_trailing(connection, TRAILING.ask(connection, {"day": None}))
 
 
 @app.command(epilog="Example: pgmrr top 2024-06-30 --limit 20")

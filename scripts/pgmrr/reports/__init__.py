@@ -185,7 +185,7 @@ RETENTION_MONTHLY = Report(
 
 BIGGEST = Report(
     """
-    select rank, customer_id, name, mrr, share, cumulative_share, unpaid, customer_since
+    select rank, customer_id, name, mrr, share, cumulative_share, unpaid, customer_since, rank_before, rank_change
     from kpi.biggest_customers(%(day)s::date, %(limit)s::integer)
     """,
     [
@@ -197,6 +197,7 @@ BIGGEST = Report(
         Column("cumulative_share", "Cumul.", Kind.share),
         Column("unpaid", "Unpaid", Kind.money),
         Column("customer_since", "Since"),
+        Column("rank_change", "±", Kind.change),
     ],
     title="Biggest customers, {currency} a month",
     is_clipped=True,
