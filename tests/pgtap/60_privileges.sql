@@ -23,6 +23,7 @@ create temp table call (name text, statement text);
 insert into call (name, statement)
 values
 ('biggest_customers', $$ select * from kpi.biggest_customers('2024-02-29', 3) $$),
+('change_drivers', $$ select * from kpi.change_drivers('{2024-01-01}', '{2024-01-01}', '{100}') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
@@ -31,9 +32,13 @@ values
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
 ('mrr_explain', $$ select * from kpi.mrr_explain('ann', '2024-02-29') $$),
 ('mrr_total_at', $$ select kpi.mrr_total_at('2024-02-29') + kpi.mrr_total_at('2024-02-29', 'EUR') $$),
+('period_changes', $$ select * from kpi.period_changes('month') $$),
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
 ('retention_by_period', $$ select * from kpi.retention_by_period('{2024-02-01, 2024-03-01}') $$),
 ('retention_of', $$ select * from kpi.retention_of('{2024-02-01, 2024-03-01}') $$),
+('significant_day_drivers', $$ select * from kpi.significant_day_drivers('2024-01-01') $$),
+('significant_days', $$ select * from kpi.significant_days('2024-01-01', '2024-02-29') $$),
+('significant_periods', $$ select * from kpi.significant_periods('month', null, null, 1) $$),
 ('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$);
 
 select set_eq(
@@ -315,7 +320,11 @@ where p.pronamespace = 'kpi'::regnamespace;
 
 select set_eq(
     $$ select e.name from example e $$,
-    $$ values ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention') $$,
+    $$
+    values
+    ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention'),
+    ('significant_day_drivers'), ('significant_days'), ('significant_periods')
+    $$,
     'the comment of every function that people call has an example'
 );
 select is_empty(
