@@ -39,6 +39,10 @@ values
 ('significant_day_drivers', $$ select * from kpi.significant_day_drivers('2024-01-01') $$),
 ('significant_days', $$ select * from kpi.significant_days('2024-01-01', '2024-02-29') $$),
 ('significant_periods', $$ select * from kpi.significant_periods('month', null, null, 1) $$),
+('usage_and_churn', $$ select * from kpi.usage_and_churn('2024-02-01', '2024-04-30') $$),
+('usage_at_risk', $$ select * from kpi.usage_at_risk('2024-04-30') $$),
+('usage_by_customer', $$ select * from kpi.usage_by_customer('{2024-02-01, 2024-03-01}') $$),
+('usage_changes', $$ select * from kpi.usage_changes('2024-02-01', '2024-04-30') $$),
 ('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$);
 
 select set_eq(
@@ -196,7 +200,7 @@ select is_empty(
 set local role pgmrr_writer;
 \ir companies/complete.sql
 insert into usage.session (customer_id, session_number, created_at, batch_id)
-values ('ann', 1, '2024-02-01 00:00 UTC', 1);
+values ('ann', 1, '2024-02-01 00:00 UTC', 1), ('ann', 2, '2024-03-15 00:00 UTC', 1);
 reset role;
 
 select is(kpi.mrr_total_at('2024-04-30'), 250.04, 'a writer can bring in facts and refresh');
@@ -325,7 +329,8 @@ select set_eq(
     $$
     values
     ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention'),
-    ('significant_day_drivers'), ('significant_days'), ('significant_periods')
+    ('significant_day_drivers'), ('significant_days'), ('significant_periods'), ('usage_and_churn'), ('usage_at_risk'),
+    ('usage_changes')
     $$,
     'the comment of every function that people call has an example'
 );
