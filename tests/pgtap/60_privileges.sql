@@ -24,6 +24,7 @@ insert into call (name, statement)
 values
 ('biggest_customers', $$ select * from kpi.biggest_customers('2024-02-29', 3) $$),
 ('change_drivers', $$ select * from kpi.change_drivers('{2024-01-01}', '{2024-01-01}', '{100}') $$),
+('compare_profiles', $$ select * from kpi.compare_profiles('2024-02-01', '2024-03-31') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
@@ -33,6 +34,8 @@ values
 ('mrr_explain', $$ select * from kpi.mrr_explain('ann', '2024-02-29') $$),
 ('mrr_total_at', $$ select kpi.mrr_total_at('2024-02-29') + kpi.mrr_total_at('2024-02-29', 'EUR') $$),
 ('period_changes', $$ select * from kpi.period_changes('month') $$),
+('profile_differences', $$ select * from kpi.profile_differences('2024-02-01', '2024-03-31') $$),
+('profile_parts', $$ select * from kpi.profile_parts('2024-02-01', '2024-03-31') $$),
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
 ('retention_by_period', $$ select * from kpi.retention_by_period('{2024-02-01, 2024-03-01}') $$),
 ('retention_of', $$ select * from kpi.retention_of('{2024-02-01, 2024-03-01}') $$),
@@ -328,9 +331,9 @@ select set_eq(
     $$ select e.name from example e $$,
     $$
     values
-    ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention'),
-    ('significant_day_drivers'), ('significant_days'), ('significant_periods'), ('usage_and_churn'), ('usage_at_risk'),
-    ('usage_changes')
+    ('biggest_customers'), ('compare_profiles'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'),
+    ('profile_differences'), ('retention'), ('significant_day_drivers'), ('significant_days'), ('significant_periods'),
+    ('usage_and_churn'), ('usage_at_risk'), ('usage_changes')
     $$,
     'the comment of every function that people call has an example'
 );
