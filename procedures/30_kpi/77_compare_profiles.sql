@@ -111,7 +111,7 @@ begin atomic
                     then 'churn is not observable in all the days that count'
                 when d.metric = 'ltv' and d.profile = 'chartmogul' and l.denominator is null
                     then 'there are no six whole months with customers before the last month of the range'
-                when d.metric = 'ltv' and coalesce(l.denominator, 0) = 0 then 'no churn in a whole month to divide by'
+                when d.metric = 'ltv' and coalesce(l.denominator, 0) = 0 then 'no churn in a whole month in which it is observable'
                 when d.unit = 'share' and s.denominator = 0 or d.metric = 'arpa' and s.denominator = 0
                     then 'nothing to divide by: there are no customers'
             end as reason

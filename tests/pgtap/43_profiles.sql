@@ -179,7 +179,7 @@ select results_eq(
     ('customer_churn_rate', 'chartmogul', null, 'nothing to divide by: there are no customers'),
     ('net_mrr_churn_rate', 'simple', null, 'nothing to divide by: there are no customers'),
     ('net_mrr_churn_rate', 'chartmogul', null, 'nothing to divide by: there are no customers'),
-    ('ltv', 'simple', null, 'no churn in a whole month to divide by'),
+    ('ltv', 'simple', null, 'no churn in a whole month in which it is observable'),
     ('ltv', 'chartmogul', null, 'there are no six whole months with customers before the last month of the range')
     $$,
     'where a profile cannot say, it says why'

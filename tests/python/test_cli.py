@@ -35,7 +35,14 @@ READING = [
     ["movements", "2024-02-01", "2024-02-29"],
     ["churn"],
     ["top", "2024-03-31", "--limit", "3"],
+    ["days", "2024-01-01", "2024-03-31"],
+    ["days", "--grain", "week", "--threshold", "0.5"],
+    ["profiles"],
+    ["profiles", "2024-03-01", "2024-03-31", "--customers"],
+    ["profiles", "--definitions"],
+    ["unpaid"],
     ["engagement"],
+    ["engagement", "2024-03-31", "--limit", "2"],
     ["coverage"],
     ["one-off"],
     ["credits"],
@@ -170,6 +177,14 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["mrr", "--currency", "CHF", "2024-02-01"], "no exchange rate for CHF"),
         (["movements", "2024-03-01", "2024-02-01"], "upside down"),
         (["movements", "yesterday"], "'yesterday'"),
+        (["days", "2024-03-01", "2024-02-01"], "upside down"),
+        (["days", "--threshold", "0"], "the threshold must be above 0"),
+        (["days", "--threshold", "nan"], "the threshold must be above 0"),
+        (["days", "--grain", "year"], "'--grain'"),
+        (["profiles", "2024-03-01", "2024-02-01"], "upside down"),
+        (["profiles", "--customers", "--definitions"], "are two lists"),
+        (["unpaid", "--limit", "0"], "'--limit'"),
+        (["engagement", "today"], "'today'"),
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
@@ -208,7 +223,10 @@ def test_a_database_without_our_schema_is_told_so(server: Server, new_database: 
 
 
 def test_an_empty_database_answers(database: str) -> None:
-    for arguments in (["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]):
+    for arguments in (
+        *(["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]),
+        *(["days"], ["days", "--grain", "month"], ["profiles"], ["profiles", "--customers"], ["unpaid"]),
+    ):
         result = pgmrr(database, *arguments)
         assert result.returncode == 0, result.stderr
     assert "There are no invoices yet." in pgmrr(database, "coverage").stdout

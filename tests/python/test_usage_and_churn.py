@@ -1,4 +1,4 @@
-"""Whether falling sessions tell of churn: none is claimed where there is none, and a relation that is there is found."""
+"""Whether falling sessions tell of churn: no relation is claimed where there is none, and a true one is found."""
 
 import math
 import random
