@@ -44,6 +44,8 @@ declare
         when (p_threshold > 0 and p_threshold < 'infinity') is not true
             then format('the threshold must be above 0, not %s', coalesce(p_threshold::text, 'NULL'))
     end;
+    v_first_on date;
+    v_last_on date;
 begin
     if v_problem is not null then
         raise exception using
@@ -51,6 +53,11 @@ begin
             message = v_problem,
             hint = 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').';
     end if;
+
+    -- By itself: in a join it would not be asked where there are no periods.
+    select r.first_on, r.last_on
+    into v_first_on, v_last_on
+    from kpi.covered_range(p_from, p_to) r;
 
     return query
     with found as materialized (
@@ -67,11 +74,10 @@ begin
             c.spread,
             c.spread_is,
             c.churn_is_observable
-        from kpi.covered_range(p_from, p_to) r
-        join kpi.period_changes(p_grain) c
-            on c.first_on >= r.first_on
-            and c.last_on <= r.last_on
-        where c.score >= p_threshold
+        from kpi.period_changes(p_grain) c
+        where c.first_on >= v_first_on
+            and c.last_on <= v_last_on
+            and c.score >= p_threshold
     ),
     kind_change as (
         select

@@ -238,7 +238,7 @@ select results_eq(
     $$ select d.day, d.compared_with, round(d.score, 6) from kpi.significant_days(null, null, 2.5) d $$,
     $$
     values
-    (date '2024-01-01', 'all days', 28.838153), ('2024-01-10', 'all days', 2.507665), ('2024-02-15', 'all days', 12.538328)
+    (date '2024-01-01', 'all days', 28.838153), ('2024-01-10', 'all days', 2.507665), ('2024-02-15', 'all days', 12.538327)
     $$,
     'below 8 covered weeks, a day is measured by all days'
 );
