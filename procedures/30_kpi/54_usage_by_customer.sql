@@ -26,7 +26,7 @@ begin atomic
             and exists (select from kpi.session)
     ),
     -- A customer's MRR over all currencies holds until its next change.
-    stretch as (
+    stretch as materialized (
         select
             l.customer_id,
             l.effective_on as starts_on,
@@ -49,7 +49,7 @@ begin atomic
         where s.mrr > 0
             and p.first_on < p.ends_on
     ),
-    used as (
+    used as materialized (
         select
             d.place,
             d.customer_id,

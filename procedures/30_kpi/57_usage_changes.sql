@@ -55,7 +55,7 @@ begin atomic
             and exists (select from used_month u where u.month = g.month - interval '1 month')
     ),
     -- A customer's MRR over all currencies holds until its next change.
-    stretch as (
+    stretch as materialized (
         select
             l.customer_id,
             l.effective_on as starts_on,
@@ -65,7 +65,7 @@ begin atomic
         join kpi.currency c
             on c.currency = l.currency
     ),
-    active as (
+    active as materialized (
         select
             t.churn_month,
             s.customer_id,

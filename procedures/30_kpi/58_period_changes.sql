@@ -83,7 +83,7 @@ begin atomic
             on m.weekday = c.weekday
         group by c.weekday
     ),
-    measured as (
+    measured as materialized (
         select
             m.weekday,
             m.periods,

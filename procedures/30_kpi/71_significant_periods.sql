@@ -101,7 +101,7 @@ begin
         from kind_change k
         where k.share > 0
     ),
-    kind as (
+    kind as materialized (
         select
             k.first_on,
             jsonb_agg(
@@ -112,7 +112,7 @@ begin
         where k.share_before < 0.5
         group by k.first_on
     ),
-    driver as (
+    driver as materialized (
         select
             d.first_on,
             jsonb_agg(

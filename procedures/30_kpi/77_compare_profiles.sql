@@ -8,6 +8,8 @@
 -- that count (R11), where these are not covered, or where the denominator is 0. Which
 -- customers make a difference is answered by kpi.profile_differences. Error MR006 where the
 -- range is upside down.
+--
+-- Steps are materialized, so that each is done once, whatever the planner believes.
 create or replace function kpi.compare_profiles(p_from date default null, p_to date default null)
 returns table (
     metric text,
@@ -37,7 +39,7 @@ begin atomic
             coalesce(p_from, date_trunc('month', coalesce(p_to, v.complete_through)::timestamp)::date), p_to
         ) r
     ),
-    summed as (
+    summed as materialized (
         select
             p.metric,
             p.profile,
@@ -60,7 +62,7 @@ begin atomic
         group by 1, 2
         having bool_and(l.kind = 'churn')
     ),
-    six_months as (
+    six_months as materialized (
         select
             count(*) filter (where m.is_whole and m.churn_is_observable and m.customers_opening > 0) as months,
             avg(e.churned / nullif(m.customers_opening, 0)::numeric) as churn_rate
@@ -70,7 +72,7 @@ begin atomic
             and m.month >= date_trunc('month', a.last_on::timestamp) - interval '6 months'
         cross join lateral (select count(*) as churned from event e where e.month = m.month) e
     ),
-    ltv as (
+    ltv as materialized (
         select
             'simple' as profile,
             r.ltv as value,
@@ -127,7 +129,7 @@ begin atomic
             on d.metric = 'ltv'
             and l.profile = d.profile
     ),
-    valued as (
+    valued as materialized (
         select
             m.metric,
             m.metric_place,

@@ -30,7 +30,7 @@ begin atomic
             coalesce(p_from, date_trunc('month', coalesce(p_to, v.complete_through)::timestamp)::date), p_to
         ) r
     ),
-    part as (
+    part as materialized (
         select
             p.metric,
             p.profile,
@@ -45,7 +45,7 @@ begin atomic
         where p.customer_id is not null
         window by_customer as (partition by p.metric, p.customer_id)
     ),
-    compared as (
+    compared as materialized (
         select
             c.metric,
             c.profile,
