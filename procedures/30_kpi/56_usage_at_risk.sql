@@ -35,7 +35,7 @@ begin atomic
             on s.used_on between a.day - 59 and a.day
         group by s.customer_id
     ),
-    fallen as (
+    fallen as materialized (
         select
             u.customer_id,
             u.sessions_before,
@@ -44,22 +44,41 @@ begin atomic
         from used u
         where u.sessions_before > 0
             and 2 * u.sessions <= u.sessions_before
+    ),
+    -- The last balance in each currency: the index of the ledger, read backwards.
+    balance as materialized (
+        select distinct on (l.customer_id, l.currency)
+            l.customer_id,
+            l.currency,
+            l.balance
+        from kpi.balance l
+        where l.effective_on <= (select a.day from asked a)
+        order by l.customer_id desc, l.currency desc, l.effective_on desc
+    ),
+    paying as materialized (
+        select
+            b.customer_id,
+            sum(b.balance * c.factor) as mrr
+        from balance b
+        join kpi.currency c
+            on c.currency = b.currency
+        where b.balance > 0
+        group by b.customer_id
     )
     select
         f.customer_id,
-        c.name,
-        m.mrr,
+        u.name,
+        p.mrr,
         f.sessions_before,
         f.sessions,
         f.sessions::numeric / f.sessions_before - 1,
         f.last_used_on
-    from asked a
-    cross join fallen f
-    cross join lateral (select kpi.mrr_at(f.customer_id, a.day) as mrr) m
-    left join kpi.customer c
-        on c.customer_id = f.customer_id
-    where m.mrr > 0
-    order by m.mrr desc, f.customer_id collate "C";
+    from fallen f
+    join paying p
+        on p.customer_id = f.customer_id
+    left join kpi.customer u
+        on u.customer_id = f.customer_id
+    order by p.mrr desc, f.customer_id collate "C";
 end;
 
 comment on function kpi.usage_at_risk(date) is

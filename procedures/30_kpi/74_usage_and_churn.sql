@@ -145,11 +145,11 @@ begin atomic
                     when j.is_related then 'Customers whose sessions fell churn less often.'
                     else 'No relation between falling sessions and churn is found.'
                 end,
-                j.a + j.b,
-                j.a,
+                to_char(j.a + j.b, 'FM999,999,999,990'),
+                to_char(j.a, 'FM999,999,999,990'),
                 ' (' || round(100 * j.a / nullif(j.a + j.b, 0), 1) || ' %)',
-                j.c + j.d,
-                j.c,
+                to_char(j.c + j.d, 'FM999,999,999,990'),
+                to_char(j.c, 'FM999,999,999,990'),
                 ' (' || round(100 * j.c / nullif(j.c + j.d, 0), 1) || ' %)',
                 case
                     when j.is_comparable then format(
