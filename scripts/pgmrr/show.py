@@ -42,6 +42,7 @@ class Kind(StrEnum):
 
     text = "text"
     label = "label"  # text that is never cut
+    number = "number"  # a figure that is text already
     money = "money"  # two decimals
     units = "units"  # no decimals
     change = "change"  # no decimals, coloured by its sign

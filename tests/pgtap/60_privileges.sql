@@ -23,8 +23,10 @@ create temp table call (name text, statement text);
 insert into call (name, statement)
 values
 ('biggest_customers', $$ select * from kpi.biggest_customers('2024-02-29', 3) $$),
+('change_drivers', $$ select * from kpi.change_drivers('{2024-01-01}', '{2024-01-01}', '{100}') $$),
 ('check_attribute', $$ select kpi.check_attribute('term') $$),
 ('cohort_retention', $$ select * from kpi.cohort_retention() $$),
+('compare_profiles', $$ select * from kpi.compare_profiles('2024-02-01', '2024-03-31') $$),
 ('concentration', $$ select * from kpi.concentration('2024-02-29') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
@@ -36,7 +38,10 @@ values
 ('mrr_explain', $$ select * from kpi.mrr_explain('ann', '2024-02-29') $$),
 ('mrr_monthly_by', $$ select * from kpi.mrr_monthly_by('currency') $$),
 ('mrr_total_at', $$ select kpi.mrr_total_at('2024-02-29') + kpi.mrr_total_at('2024-02-29', 'EUR') $$),
+('period_changes', $$ select * from kpi.period_changes('month') $$),
 ('price_band', $$ select kpi.price_band(99) $$),
+('profile_differences', $$ select * from kpi.profile_differences('2024-02-01', '2024-03-31') $$),
+('profile_parts', $$ select * from kpi.profile_parts('2024-02-01', '2024-03-31') $$),
 ('renewals', $$ select * from kpi.renewals('2024-05-01', '2025-12-31') $$),
 ('renewals_monthly', $$ select * from kpi.renewals_monthly('2024-05-01', '2025-12-31') $$),
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
@@ -46,6 +51,13 @@ values
 ('retention_trailing', $$ select * from kpi.retention_trailing('2024-04-30') $$),
 ('segment', $$ select * from kpi.segment('price_band', '2024-02-29') $$),
 ('segment_history', $$ select * from kpi.segment_history('term') $$),
+('significant_day_drivers', $$ select * from kpi.significant_day_drivers('2024-01-01') $$),
+('significant_days', $$ select * from kpi.significant_days('2024-01-01', '2024-02-29') $$),
+('significant_periods', $$ select * from kpi.significant_periods('month', null, null, 1) $$),
+('usage_and_churn', $$ select * from kpi.usage_and_churn('2024-02-01', '2024-04-30') $$),
+('usage_at_risk', $$ select * from kpi.usage_at_risk('2024-04-30') $$),
+('usage_by_customer', $$ select * from kpi.usage_by_customer('{2024-02-01, 2024-03-01}') $$),
+('usage_changes', $$ select * from kpi.usage_changes('2024-02-01', '2024-04-30') $$),
 ('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$),
 ('waterfall_by', $$ select * from kpi.waterfall_by('currency', '{2024-02-01, 2024-03-01}') $$);
 
@@ -204,7 +216,7 @@ select is_empty(
 set local role pgmrr_writer;
 \ir companies/complete.sql
 insert into usage.session (customer_id, session_number, created_at, batch_id)
-values ('ann', 1, '2024-02-01 00:00 UTC', 1);
+values ('ann', 1, '2024-02-01 00:00 UTC', 1), ('ann', 2, '2024-03-15 00:00 UTC', 1);
 reset role;
 
 select is(kpi.mrr_total_at('2024-04-30'), 250.04, 'a writer can bring in facts and refresh');
@@ -299,7 +311,9 @@ $$;
 
 select set_eq(
     $$ select c.name from call c where pg_temp.rows_as_reader(c.statement) = 0 $$,
-    $$ values ('one_off_revenue'), ('unmatched_credits') $$,
+    $$
+    values ('never_paid'), ('one_off_revenue'), ('possible_replacements'), ('stale_drafts'), ('unmatched_credits')
+    $$,
     'a reader gets rows from every function and view that has something to tell'
 );
 set local role pgmrr_reader;
@@ -330,9 +344,11 @@ select set_eq(
     $$ select e.name from example e $$,
     $$
     values
-    ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('concentration'), ('movements'), ('mrr_at'),
-    ('mrr_by_customer'), ('mrr_explain'), ('mrr_monthly_by'), ('mrr_total_at'), ('price_band'), ('renewals'),
-    ('renewals_monthly'), ('retention'), ('retention_by'), ('retention_trailing'), ('segment')
+    ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('compare_profiles'), ('concentration'),
+    ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_explain'), ('mrr_monthly_by'), ('mrr_total_at'),
+    ('price_band'), ('profile_differences'), ('renewals'), ('renewals_monthly'), ('retention'),
+    ('retention_by'), ('retention_trailing'), ('segment'), ('significant_day_drivers'), ('significant_days'),
+    ('significant_periods'), ('usage_and_churn'), ('usage_at_risk'), ('usage_changes')
     $$,
     'the comment of every function that people call has an example'
 );

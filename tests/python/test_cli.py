@@ -44,7 +44,14 @@ READING = [
     ["renewals"],
     ["renewals", "2024-05-01", "2024-05-31", "--list"],
     ["top", "2024-03-31", "--limit", "3"],
+    ["days", "2024-01-01", "2024-03-31"],
+    ["days", "--grain", "week", "--threshold", "0.5"],
+    ["profiles"],
+    ["profiles", "2024-03-01", "2024-03-31", "--customers"],
+    ["profiles", "--definitions"],
+    ["unpaid"],
     ["engagement"],
+    ["engagement", "2024-03-31", "--limit", "2"],
     ["coverage"],
     ["one-off"],
     ["credits"],
@@ -184,6 +191,14 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["segment", "term", "today"], "'today'"),
         (["concentration", "2024-02-30"], "'2024-02-30'"),
         (["renewals", "2024-03-01", "2024-02-01"], "upside down"),
+        (["days", "2024-03-01", "2024-02-01"], "upside down"),
+        (["days", "--threshold", "0"], "the threshold must be above 0"),
+        (["days", "--threshold", "nan"], "the threshold must be above 0"),
+        (["days", "--grain", "year"], "'--grain'"),
+        (["profiles", "2024-03-01", "2024-02-01"], "upside down"),
+        (["profiles", "--customers", "--definitions"], "are two lists"),
+        (["unpaid", "--limit", "0"], "'--limit'"),
+        (["engagement", "today"], "'today'"),
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
@@ -225,6 +240,7 @@ def test_an_empty_database_answers(database: str) -> None:
     for arguments in (
         *(["kpis"], ["mrr"], ["churn"], ["top"], ["movements"], ["coverage"], ["engagement"]),
         *(["cohorts"], ["segment"], ["segment", "term"], ["concentration"], ["renewals"], ["churn", "--trailing"]),
+        *(["days"], ["days", "--grain", "month"], ["profiles"], ["profiles", "--customers"], ["unpaid"]),
     ):
         result = pgmrr(database, *arguments)
         assert result.returncode == 0, result.stderr

@@ -102,12 +102,6 @@ def top(
     print_report(reports.BIGGEST, url, name, format_, {"day": day_of(day), "limit": limit})
 
 
-@app.command(epilog="Example: pgmrr engagement")
-def engagement(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """Print sessions per active customer by month."""
-    print_report(reports.ENGAGEMENT, url, name, format_)
-
-
 @app.command(epilog="Example: pgmrr coverage")
 def coverage(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
     """Tell what the data can say and what they cannot, and what became of every invoice."""

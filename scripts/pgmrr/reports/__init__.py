@@ -203,22 +203,6 @@ BIGGEST = Report(
     is_clipped=True,
 )
 
-ENGAGEMENT = Report(
-    """
-    select month, first_on, last_on, sessions, customers_with_sessions, customers_active, sessions_per_customer
-    from kpi.engagement_monthly
-    order by month
-    """,
-    [
-        Column("month", "Month"),
-        Column("sessions", "Sessions", Kind.count),
-        Column("customers_with_sessions", "Customers with sessions", Kind.count),
-        Column("customers_active", "Active customers", Kind.count),
-        Column("sessions_per_customer", "Sessions per customer", Kind.ratio),
-    ],
-    "this database holds no sessions",
-)
-
 ONE_OFF = Report(
     """
     select invoice_id, customer_id, name, issued_on, net, currency, status, reason, is_possible_replacement
