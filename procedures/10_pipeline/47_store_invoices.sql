@@ -75,12 +75,13 @@ begin
             );
 
         -- What this file has and a later one should have had is absent there.
-        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
         select
             later.batch_id,
             r.customer_id,
             r.invoice_id,
-            false
+            false,
+            p_batch
         from meta.batch later
         join pg_temp.read_invoices r
             on r.issued_at between later.first_invoice_at and later.last_invoice_at
@@ -97,12 +98,13 @@ begin
         on conflict do nothing;
     end if;
 
-    insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+    insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
     select
         p_batch,
         i.customer_id,
         i.invoice_id,
-        p_replace and i.issued_at > v_first and i.issued_at < v_last
+        p_replace and i.issued_at > v_first and i.issued_at < v_last,
+        p_batch
     from raw.invoice i
     where i.superseded_by is null
         and i.issued_at between v_first and v_last

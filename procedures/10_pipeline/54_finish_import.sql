@@ -3,7 +3,6 @@
 --
 -- Only customers whose facts changed are refreshed: those with new, changed or dropped
 -- invoices, and those with invoices whose creation or number of payments changed (R10).
--- Where they are many, more than a third of all, everything is made anew: that is cheaper.
 --
 -- The same files again change nothing and leave no batch behind. A batch of other files
 -- stays even where each of its facts was known: it tells until when they were so.
@@ -76,20 +75,7 @@ begin
     where own.batch_id = p_batch;
 
     if not v_is_repeated then
-        if cardinality(v_customers) > 1000
-            and cardinality(v_customers) * 3 > (
-                select count(*)
-                from (
-                    select i.customer_id
-                    from raw.invoice i
-                    where i.superseded_by is null
-                    group by i.customer_id
-                ) known
-            )
-        then
-            v_customers := null;
-        end if;
-        call pipeline.refresh(v_customers);
+        call pipeline.refresh_touched(v_customers);
     end if;
 
     select pg_catalog.jsonb_agg(

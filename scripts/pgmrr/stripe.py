@@ -19,7 +19,7 @@ from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Source
 from pgmrr.errors import PgmrrError
 from pgmrr.import_report import FileReport, ImportReport
 from pgmrr.locks import Progress, silent, writer_lock
-from pgmrr.sessions import explained
+from pgmrr.sessions import explained, tidy_up
 
 # Where COPY refuses a file, psycopg warns of it; it is no news to a user.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -27,11 +27,6 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 _HOW = "export it again as CSV with all columns: Stripe dashboard, Billing, Invoices, Export"
 _STAGE = "select pipeline.stage_file(%s, %s, %s, %s, %s, %s)"
 _MANY = 1000  # versions: fewer are left to autovacuum
-_TIDY_UP = """
-vacuum (analyze)
-    raw.invoice, raw.customer, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
-    ledger.daily_term_cents, meta.batch, meta.setting
-"""
 
 
 def import_stripe(
@@ -73,7 +68,7 @@ def import_stripe(
     if report["batch_id"] and _stored(report) > _MANY:
         progress("tidying up")
         with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
-            connection.execute(_TIDY_UP)
+            tidy_up(connection)
     return _report(report, files, added)
 
 
