@@ -54,6 +54,8 @@ begin
         );
     end if;
 
+    call pipeline.supersede_rejected_rows(p_batch);
+
     select
         cardinality(v_customers) = 0
         and not exists (select from raw.customer c where c.batch_id = p_batch)
@@ -65,6 +67,7 @@ begin
                 and earlier.source = 'stripe'
                 and earlier.is_truncated = own.is_truncated
                 and earlier.details -> 'replace' = own.details -> 'replace'
+                and earlier.details -> 'corrections' is not distinct from own.details -> 'corrections'
                 and pg_catalog.jsonb_path_query_array(earlier.files, '$[*].sha256')
                     = pg_catalog.jsonb_path_query_array(own.files, '$[*].sha256')
                 and pg_catalog.jsonb_array_length(earlier.files) = pg_catalog.jsonb_array_length(own.files)
@@ -110,12 +113,13 @@ begin
 
     if v_is_repeated then
         delete from raw.rejected_row r where r.batch_id = p_batch;
-        delete from raw.absent_invoice a where a.batch_id = p_batch;
+        update raw.rejected_row r set superseded_by = null where r.superseded_by = p_batch;
+        delete from raw.absent_invoice a where a.noted_by = p_batch;
         delete from meta.batch b where b.batch_id = p_batch;
         v_report := v_report || '{"batch_id": null}';
     end if;
 
-    drop table pg_temp.staged_header, pg_temp.read_invoices;
+    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;
     drop table if exists pg_temp.read_customers;
     return v_report;
 end;

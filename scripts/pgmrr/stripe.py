@@ -36,13 +36,17 @@ def import_stripe(
     *,
     replace: bool = False,
     complete_history: bool = False,
+    corrections: bool = False,
+    dry_run: bool = False,
     progress: Progress = silent,
 ) -> ImportReport:
     """Import an invoices file and, where given, the customers file exported with it.
 
     All of it happens, or nothing: facts, ledger and report are one transaction. ``replace`` drops known
     invoices that the file's range of dates should hold and doesn't; ``complete_history`` says that the file
-    holds the company's whole life. ``connection`` must be in autocommit mode, and in no transaction.
+    holds the company's whole life. ``corrections`` says that the files hold rows that were rejected before, and
+    these only. ``dry_run`` only reports what would happen. ``connection`` must be in autocommit mode, and in no
+    transaction.
 
     Raises PgmrrError where a file is not what it should be, or the database refuses.
     """
@@ -50,9 +54,12 @@ def import_stripe(
     if customers:
         files.append(_File("customers", customers, progress))
     try:
-        with writer_lock(connection, progress), connection.transaction():
-            begin = "select pipeline.begin_batch('import', 'stripe', %s)"
-            batch = _value(connection, begin, not complete_history)
+        with writer_lock(connection, progress), connection.transaction(force_rollback=dry_run):
+            if corrections:
+                batch = _value(connection, "select pipeline.begin_corrections('stripe')")
+            else:
+                begin = "select pipeline.begin_batch('import', 'stripe', %s)"
+                batch = _value(connection, begin, not complete_history)
             for file in files:
                 file.copy_to(connection)
             progress("comparing the files with what is known")
@@ -65,7 +72,7 @@ def import_stripe(
             report = _value(connection, "select pipeline.finish_import(%s)", batch)
     except psycopg.Error as error:
         raise explained("nothing was imported", error) from error
-    if report["batch_id"] and _stored(report) > _MANY:
+    if not dry_run and report["batch_id"] and _stored(report) > _MANY:
         progress("tidying up")
         with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
             tidy_up(connection)
