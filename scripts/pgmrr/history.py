@@ -9,7 +9,9 @@ from pgmrr.locks import Progress, silent, writer_lock
 from pgmrr.sessions import explained, tidy_up
 
 
-def undo(connection: psycopg.Connection, batch: int | None = None, progress: Progress = silent) -> dict[str, Any] | None:
+def undo(
+    connection: psycopg.Connection, batch: int | None = None, progress: Progress = silent
+) -> dict[str, Any] | None:
     """Take the last batch back, as if it had never been, and return it; None where there is none.
 
     Where ``batch`` is given, only if it is the last one. ``connection`` must be in autocommit mode, and in no

@@ -31,7 +31,7 @@ _MANY = 1000  # versions: fewer are left to autovacuum
 
 def import_stripe(
     connection: psycopg.Connection,
-    invoices: Path,
+    invoices: Path | None,
     customers: Path | None = None,
     *,
     replace: bool = False,
@@ -45,14 +45,13 @@ def import_stripe(
     All of it happens, or nothing: facts, ledger and report are one transaction. ``replace`` drops known
     invoices that the file's range of dates should hold and doesn't; ``complete_history`` says that the file
     holds the company's whole life. ``corrections`` says that the files hold rows that were rejected before, and
-    these only. ``dry_run`` only reports what would happen. ``connection`` must be in autocommit mode, and in no
-    transaction.
+    these only; then there may be customers alone. ``dry_run`` only reports what would happen. ``connection``
+    must be in autocommit mode, and in no transaction.
 
     Raises PgmrrError where a file is not what it should be, or the database refuses.
     """
-    files = [_File("invoices", invoices, progress)]
-    if customers:
-        files.append(_File("customers", customers, progress))
+    given = [("invoices", invoices), ("customers", customers)]
+    files = [_File(role, path, progress) for role, path in given if path]
     try:
         with writer_lock(connection, progress), connection.transaction(force_rollback=dry_run):
             if corrections:
@@ -60,6 +59,8 @@ def import_stripe(
             else:
                 begin = "select pipeline.begin_batch('import', 'stripe', %s)"
                 batch = _value(connection, begin, not complete_history)
+            if not invoices:
+                _value(connection, "select pipeline.stage_no_invoices()")
             for file in files:
                 file.copy_to(connection)
             progress("comparing the files with what is known")
@@ -93,7 +94,8 @@ def _stored(report: dict[str, Any]) -> int:
 def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate]) -> ImportReport:
     """The report of the database as an object."""
     details = report["details"]
-    rows = {file.role: FileReport.of(file.path.name, details[file.role]) for file in files}
+    names = {"invoices": "no invoices", **{file.role: file.path.name for file in files}}
+    rows = {role: FileReport.of(name, details[role]) for role, name in names.items()}
     return ImportReport(
         batch=report["batch_id"],
         invoices=rows["invoices"],

@@ -205,8 +205,10 @@ def compare(connection: psycopg.Connection, before: int, after: int, found: list
 
 def test_no_batch_has_no_figures(connection: psycopg.Connection) -> None:
     for batch in ("0", "99", "null"):
-        query = f"select kpi.mrr_total_as_of({batch}, '2025-01-01'), (select count(*) from kpi.mrr_monthly_as_of({batch}))"
-        assert as_reader(connection, query) == [(None, 0)]
+        query = (
+            f"select kpi.mrr_total_as_of({batch}, '2025-01-01'), (select count(*) from kpi.mrr_monthly_as_of({batch}))"
+        )
+        assert as_reader(connection, query.format(batch)) == [(None, 0)]
     assert as_reader(connection, "select * from kpi.restatements()") == []
     assert as_reader(connection, "select * from kpi.restatements(3, 99)") == []
     with pytest.raises(psycopg.Error) as error:

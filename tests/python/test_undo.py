@@ -20,8 +20,8 @@ from pgmrr.stripe import import_stripe
 from reference import Settings
 from strategies import settings
 from stripe_files import DAY, Company, Table
-from test_pipeline import deliveries, few_or_many, first_service_on, generated
 from test_pipeline import connection as pipeline_connection  # noqa: F401
+from test_pipeline import deliveries, few_or_many, first_service_on, generated
 
 HANDMADE = Path(__file__).parents[1] / "data" / "handmade"
 

@@ -66,7 +66,7 @@ def simulate(
     name="stripe", epilog="Example: pgmrr import stripe --invoices invoices.csv --customers customers.csv"
 )
 def import_stripe(
-    invoices: Annotated[Path, typer.Option(help="The invoices of a Stripe dashboard export, as CSV.")],
+    invoices: Annotated[Path | None, typer.Option(help="The invoices of a Stripe dashboard export, as CSV.")] = None,
     customers: Annotated[Path | None, typer.Option(help="The customers of it, as CSV.")] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Drop known invoices that the file should hold and does not.")
@@ -74,25 +74,28 @@ def import_stripe(
     complete: Annotated[
         bool, typer.Option("--complete", help="The export holds the company's whole life, not a part of it.")
     ] = False,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="The files hold rows that were rejected, corrected, and no others.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the report, and change nothing.")] = False,
     url: Url = None,
     name: Name = None,
 ) -> None:
     """Import a Stripe export. The same files again change nothing."""
+    if corrections and (replace or complete):
+        raise PgmrrError(
+            "corrections hold a few rows: they neither replace an export nor hold the company's whole life",
+            "leave out --replace and --complete",
+        )
+    if not invoices and not (corrections and customers):
+        raise PgmrrError("--invoices is missing", "pgmrr import stripe --invoices FILE --customers FILE")
     database = choose(url, name)
-    _prepare(database)
-    _import_stripe(database, invoices, customers, replace=replace, complete=complete)
-
-
-@app.command(epilog="Example: pgmrr rejected --format csv")
-def rejected(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """List the rows that could not be read: file, line, column, value and reason."""
-    print_report(reports.REJECTED, url, name, format_)
-
-
-@app.command(epilog="Example: pgmrr batches --format json")
-def batches(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """List what was brought in, and when."""
-    print_report(reports.BATCHES, url, name, format_)
+    if not dry_run:
+        _prepare(database)
+    elif database.server:
+        database.server.start()
+    how = {"replace": replace, "complete_history": complete, "corrections": corrections, "dry_run": dry_run}
+    _import_stripe(database, invoices, customers, **how)
 
 
 @app.command(epilog="Example: pgmrr settings time_zone Europe/Berlin")
@@ -178,12 +181,8 @@ def _report_simulation(done: simulation.SimulationResult) -> None:
     )
 
 
-def _import_stripe(
-    database: Database, invoices: Path, customers: Path | None, replace: bool = False, complete: bool = False
-) -> None:
+def _import_stripe(database: Database, invoices: Path | None, customers: Path | None, **options: bool) -> None:
     with show.progress() as progress, writing(database) as connection:
-        done = stripe.import_stripe(
-            connection, invoices, customers, replace=replace, complete_history=complete, progress=progress
-        )
+        done = stripe.import_stripe(connection, invoices, customers, progress=progress, **options)
     for line in done.lines():
         show.note(for_chosen(line))
