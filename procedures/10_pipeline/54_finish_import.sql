@@ -12,7 +12,11 @@
 --
 --     "fates": [{"fate": "charge", "detail": "term", "invoices": 7905}, …]
 --
--- They are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
+-- and, where anything changed, with what became of MRR (`mrr`, see pipeline.mrr_effect) and
+-- how many warnings there are about what the batch brought (`warnings`, by warning). Both are
+-- figures of the moment, and not kept.
+--
+-- The fates are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
 -- invoice a later one dropped) and `rejected`, with the reason.
 create or replace function pipeline.finish_import(p_batch bigint)
 returns jsonb
@@ -78,15 +82,19 @@ begin
     where own.batch_id = p_batch;
 
     if not v_is_repeated then
+        call pipeline.remember_mrr(v_customers);
         call pipeline.refresh_touched(v_customers);
     end if;
 
-    select pg_catalog.jsonb_agg(
-        pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
-        order by
-            array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate),
-            t.invoices desc,
-            t.detail
+    select coalesce(
+        pg_catalog.jsonb_agg(
+            pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
+            order by
+                array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate),
+                t.invoices desc,
+                t.detail
+        ),
+        '[]'
     )
     into v_fates
     from (
@@ -117,6 +125,12 @@ begin
         delete from raw.absent_invoice a where a.noted_by = p_batch;
         delete from meta.batch b where b.batch_id = p_batch;
         v_report := v_report || '{"batch_id": null}';
+    else
+        v_report := v_report || pg_catalog.jsonb_build_object(
+            'mrr', pipeline.mrr_effect(),
+            'warnings', pipeline.warnings_of_batch(p_batch, v_customers)
+        );
+        drop table pg_temp.mrr_range, pg_temp.mrr_days, pg_temp.mrr_balances;
     end if;
 
     drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;

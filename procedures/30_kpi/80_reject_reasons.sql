@@ -30,24 +30,8 @@ from (
         'Write it year first, as 2025-02-28 or 2025-02-28 9:56.'
     ),
     (
-        'ambiguous date', 'Day and month may be either way round.',
-        'Say which it is with --dates dmy or --dates mdy, or write it as 2025-02-28.'
-    ),
-    (
-        'ends before it starts', 'The service period ends before it starts.',
-        'Correct one of the two days; look whether their columns are swapped.'
-    ),
-    (
         'not an amount', 'It is no amount of money, or has a thousands separator that could be a decimal sign.',
         'Write digits with at most two decimals: 1234.56 or 1234,56.'
-    ),
-    (
-        'ambiguous amount', 'It may be in thousands or have three decimals.',
-        'Say which sign is the decimal one with --decimal, or write it as 1234.56.'
-    ),
-    (
-        'more than two decimals', 'Amounts are whole cents.',
-        'Round it to cents, or add up the small ones.'
     ),
     (
         'not a percentage', 'A rate of tax is a plain number.',
@@ -60,14 +44,6 @@ from (
     (
         'duplicate id in this file', 'An earlier row of the file has the same id, and counts.',
         'Give the row its own id; as a correction with the same id it replaces the earlier row.'
-    ),
-    (
-        'another line of its invoice was rejected', 'An invoice is taken whole or not at all.',
-        'Correct the other line, and import all lines of the invoice together.'
-    ),
-    (
-        'known from another source', 'The invoice was imported from another kind of file, and would count twice.',
-        'Leave it out, or take the other import back: pgmrr undo'
     ),
     (
         'corrects no rejected row', 'A file of corrections holds a row that was not rejected before.',

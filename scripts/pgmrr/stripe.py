@@ -17,7 +17,7 @@ import psycopg
 from pgmrr import csv_tokens, rates
 from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Source
 from pgmrr.errors import PgmrrError
-from pgmrr.import_report import FileReport, ImportReport
+from pgmrr.import_report import FileReport, ImportReport, MrrEffect
 from pgmrr.locks import Progress, silent, writer_lock
 from pgmrr.sessions import explained, tidy_up
 
@@ -77,7 +77,7 @@ def import_stripe(
         progress("tidying up")
         with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
             tidy_up(connection)
-    return _report(report, files, added)
+    return _report(report, files, added, is_dry_run=dry_run)
 
 
 def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
@@ -91,13 +91,13 @@ def _stored(report: dict[str, Any]) -> int:
     return sum(count[state] for count in counts for state in ("new", "changed") if count)
 
 
-def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate]) -> ImportReport:
+def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate], *, is_dry_run: bool) -> ImportReport:
     """The report of the database as an object."""
     details = report["details"]
     names = {"invoices": "no invoices", **{file.role: file.path.name for file in files}}
     rows = {role: FileReport.of(name, details[role]) for role, name in names.items()}
     return ImportReport(
-        batch=report["batch_id"],
+        batch=None if is_dry_run else report["batch_id"],
         invoices=rows["invoices"],
         customers=rows.get("customers"),
         absent=details["invoices"]["absent"],
@@ -105,6 +105,10 @@ def _report(report: dict[str, Any], files: list["_File"], added: list[rates.Rate
         unlisted_customers=details["unlisted_customers"],
         fates=[(fate["fate"], fate["detail"], fate["invoices"]) for fate in details["fates"]],
         rates=added,
+        mrr=MrrEffect(report["mrr"]) if "mrr" in report else None,
+        warnings=report.get("warnings", {}),
+        is_dry_run=is_dry_run,
+        is_correction="corrections" in details,
     )
 
 

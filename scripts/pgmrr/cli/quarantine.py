@@ -12,7 +12,7 @@ from pgmrr.cli.options import As, Name, Url
 from pgmrr.database import choose, for_chosen, reading
 from pgmrr.errors import PgmrrError
 from pgmrr.quarantine import Corrections, corrections
-from pgmrr.reports.quarantine import REASONS, REJECTED, REJECTED_WHOLE
+from pgmrr.reports.quarantine import REASONS, REJECTED, REJECTED_WHOLE, WARNING_COUNTS, WARNINGS
 from pgmrr.show import Format
 
 app = typer.Typer()
@@ -50,6 +50,17 @@ def rejected(
         show.note(f"too long to be kept whole: correct line {row['line_number']} in {row['file']} itself")
     again = _AGAIN.get(made.role, f"pgmrr import {made.role} {{}} --corrections --map …")
     show.note(for_chosen(f"{made.rows:,} rows; correct them, then: {again.format(csv_)}"))
+
+
+@app.command(epilog="Example: pgmrr warnings --count")
+def warnings(
+    count: Annotated[bool, typer.Option("--count", help="Only how many there are of each kind.")] = False,
+    url: Url = None,
+    name: Name = None,
+    format_: As = Format.table,
+) -> None:
+    """List what looks wrong in the data though it could be read; no figure depends on it."""
+    print_report(WARNING_COUNTS if count else WARNINGS, url, name, format_)
 
 
 def _write(made: Corrections, path: Path) -> None:

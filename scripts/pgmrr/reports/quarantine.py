@@ -34,3 +34,26 @@ REASONS = Report(
     "select reason, meaning, hint from kpi.reject_reasons order by reason",
     [Column("reason", "Reason", Kind.label), Column("meaning", "Meaning"), Column("hint", "What to do")],
 )
+
+WARNINGS = Report(
+    """
+    select warning, customer_id, invoice_id, detail, batch_id, line_number
+    from kpi.warnings
+    order by warning, customer_id, invoice_id
+    """,
+    [
+        Column("warning", "Warning"),
+        Column("customer_id", "Customer"),
+        Column("invoice_id", "Invoice"),
+        Column("detail", "Detail"),
+        Column("batch_id", "Batch", Kind.count),
+        Column("line_number", "Line"),
+    ],
+    "nothing looks wrong",
+)
+
+WARNING_COUNTS = Report(
+    "select warning, count(*) as warnings from kpi.warnings group by warning order by warning",
+    [Column("warning", "Warning"), Column("warnings", "Times", Kind.count)],
+    "nothing looks wrong",
+)
