@@ -30,6 +30,7 @@ declare
     v_customers text[];
     v_is_repeated boolean;
     v_fates jsonb;
+    v_effect jsonb;
     v_report jsonb;
 begin
     v_customers := array(
@@ -126,8 +127,9 @@ begin
         delete from meta.batch b where b.batch_id = p_batch;
         v_report := v_report || '{"batch_id": null}';
     else
+        call pipeline.mrr_effect(v_effect);
         v_report := v_report || pg_catalog.jsonb_build_object(
-            'mrr', pipeline.mrr_effect(),
+            'mrr', v_effect,
             'warnings', pipeline.warnings_of_batch(p_batch, v_customers)
         );
         drop table pg_temp.mrr_range, pg_temp.mrr_days, pg_temp.mrr_balances;

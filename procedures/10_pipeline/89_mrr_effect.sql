@@ -1,4 +1,4 @@
--- What did the refresh since pipeline.remember_mrr change? As jsonb:
+-- What did the refresh since pipeline.remember_mrr change? Gives p_effect, as jsonb:
 --
 --     {"currency": "EUR", "closing_on": "2025-02-26", "closing": 265131.69,
 --      "first_on": "2025-01-02", "last_on": "2025-01-30",
@@ -11,16 +11,12 @@
 -- to last_on; where there are none, those keys are missing. `largest` are up to five
 -- customers whose MRR on last_on changed most. Where a currency that has gone has no
 -- exchange rate, before and after cannot be compared, and `unknown` says so.
-create or replace function pipeline.mrr_effect()
-returns jsonb
+create or replace procedure pipeline.mrr_effect(inout p_effect jsonb default null)
 language plpgsql
-volatile
-parallel unsafe
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_effect jsonb;
     v_compared jsonb;
     v_first date;
     v_last date;
@@ -31,7 +27,7 @@ begin
         'closing_on', v.complete_through,
         'closing', kpi.mrr_total_at(v.complete_through)
     )
-    into v_effect
+    into p_effect
     from meta.coverage v;
 
     select r.first_on, r.last_on, r.customers
@@ -39,7 +35,7 @@ begin
     from pg_temp.mrr_range r;
 
     if v_last is null then
-        return v_effect;
+        return;
     end if;
 
     begin
@@ -149,11 +145,11 @@ begin
             v_compared := pg_catalog.jsonb_build_object('unknown', sqlerrm);
     end;
 
-    return v_effect || v_compared;
+    p_effect := p_effect || v_compared;
 end;
 $$;
 
-comment on function pipeline.mrr_effect() is
+comment on procedure pipeline.mrr_effect(jsonb) is
     'What the refresh since pipeline.remember_mrr changed, as jsonb: MRR before and after by kind, and the customers whose MRR changed most.';
-revoke all on function pipeline.mrr_effect() from public;
-grant execute on function pipeline.mrr_effect() to pgmrr_writer;
+revoke all on procedure pipeline.mrr_effect(jsonb) from public;
+grant execute on procedure pipeline.mrr_effect(jsonb) to pgmrr_writer;

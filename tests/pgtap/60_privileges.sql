@@ -29,6 +29,9 @@ values
 ('month_boundaries', $$ select kpi.month_boundaries() $$),
 ('movements', $$ select * from kpi.movements('2024-02-01', '2024-03-31') $$),
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
+('mrr_monthly_as_of', $$ select * from kpi.mrr_monthly_as_of(1) $$),
+('mrr_total_as_of', $$ select kpi.mrr_total_as_of(1, '2024-02-29') $$),
+('restatements', $$ select * from kpi.restatements(1, 1) $$),
 ('mrr_explain', $$ select * from kpi.mrr_explain('ann', '2024-02-29') $$),
 ('mrr_total_at', $$ select kpi.mrr_total_at('2024-02-29') + kpi.mrr_total_at('2024-02-29', 'EUR') $$),
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
@@ -95,9 +98,13 @@ select is_empty(
     $$,
     'pgmrr_owner owns everything'
 );
-select is_empty(
+select set_eq(
     $$ select r.name from our_routine r where r.is_security_definer $$,
-    'every function runs with the rights of its caller'
+    $$
+    values
+    ('kpi.mrr_total_as_of(bigint,date)'), ('kpi.mrr_monthly_as_of(bigint)'), ('kpi.restatements(bigint,bigint)')
+    $$,
+    'every function runs with the rights of its caller, but for those that evaluate past versions for readers'
 );
 select is_empty(
     $$ select r.rolname from pg_roles r where r.rolname in ('pgmrr_owner', 'pgmrr_writer', 'pgmrr_reader') and (r.rolcanlogin or r.rolsuper) $$,
@@ -286,7 +293,7 @@ $$;
 
 select set_eq(
     $$ select c.name from call c where pg_temp.rows_as_reader(c.statement) = 0 $$,
-    $$ values ('one_off_revenue'), ('unmatched_credits') $$,
+    $$ values ('one_off_revenue'), ('restatements'), ('unmatched_credits') $$,
     'a reader gets rows from every function and view that has something to tell'
 );
 set local role pgmrr_reader;
@@ -315,7 +322,8 @@ where p.pronamespace = 'kpi'::regnamespace;
 
 select set_eq(
     $$ select e.name from example e $$,
-    $$ values ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention') $$,
+    $$ values ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_monthly_as_of'), ('mrr_total_as_of'), ('mrr_total_at'),
+    ('restatements'), ('retention') $$,
     'the comment of every function that people call has an example'
 );
 select is_empty(

@@ -40,7 +40,14 @@ READING = [
     ["one-off"],
     ["credits"],
     ["rejected"],
+    ["rejected", "--reasons"],
+    ["warnings"],
+    ["warnings", "--count"],
     ["batches"],
+    ["restatements"],
+    ["restatements", "1", "1"],
+    ["mrr", "--as-of", "1"],
+    ["mrr", "2024-02-10", "--as-of", "1"],
     ["settings"],
     ["fx"],
 ]
@@ -183,6 +190,17 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["migrate", "--rollback", "1"], "with the data in it"),
         (["kpis", "--format", "xml"], "'--format'"),
         (["nonsense"], "No such command"),
+        (["undo"], "this takes the last batch back"),
+        (["restatements", "7"], "there is no batch 7"),
+        (["restatements", "1", "7"], "there is no batch 7"),
+        (["mrr", "--as-of", "7"], "there is no batch 7"),
+        (["mrr", "abc_000001", "2024-02-10", "--as-of", "1"], "--as-of is for the company"),
+        (["rejected", "--csv", "-"], "no rows were rejected"),
+        (["rejected", "--only", "invoices"], "--only says which rows to write"),
+        (["import", "stripe"], "--invoices is missing"),
+        (["import", "stripe", "--customers", "x.csv"], "--invoices is missing"),
+        (["import", "stripe", "--invoices", "x.csv", "--corrections", "--replace"], "they neither replace"),
+        (["import", "stripe", "--invoices", "x.csv", "--dry-run"], "do not mix"),
         (["kpis", "--database", "postgresql://u:secret@127.0.0.1:1/x"], "cannot connect"),
         (["kpis", "--database", "what=ever"], "cannot be read"),
     ],
@@ -261,12 +279,13 @@ def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str) -> None:
     before = monthly(database)
     assert len(before) == 3
     assert before[-1][2] > 0
-    for steps in (1, 2):  # the ledger; the charges too
+    newer = len(list((Path(__file__).parents[2] / "migrations").glob("*.rollback.sql"))) - 5
+    for steps in (newer + 1, newer + 2):  # down to the ledger; the charges too
         assert pgmrr(database, "migrate", "--rollback", str(steps), "--yes").returncode == 0
         assert pgmrr(database, "migrate").returncode == 0
         assert monthly(database) == before
     # The facts too: then nothing is known, rather than an MRR of 0.
-    assert pgmrr(database, "migrate", "--rollback", "3", "--yes").returncode == 0
+    assert pgmrr(database, "migrate", "--rollback", str(newer + 3), "--yes").returncode == 0
     assert pgmrr(database, "migrate").returncode == 0
     assert monthly(database) == []
     assert "There are no invoices yet." in pgmrr(database, "coverage").stdout

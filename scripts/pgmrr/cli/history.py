@@ -8,11 +8,10 @@ import typer
 from pgmrr import show
 from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url
-from pgmrr.database import choose, for_chosen, reading, writing
+from pgmrr.database import choose, reading, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.history import undo as take_back
-from pgmrr.reports.history import BATCHES, COMPARED, KNOWN_BATCH, LAST_BATCH, RESTATED_MONTHS, RESTATEMENTS
-from pgmrr.reports.report import Connection
+from pgmrr.reports.history import BATCHES, COMPARED, LAST_BATCH, RESTATED_MONTHS, RESTATEMENTS, require_batch
 from pgmrr.show import Format, Row
 
 app = typer.Typer()
@@ -73,12 +72,6 @@ def restatements(
         show.rows(months, RESTATED_MONTHS.columns, format_, RESTATED_MONTHS.heading(connection))
         show.out.print()
         show.rows([_in_words(row) for row in found], RESTATEMENTS.columns, format_, RESTATEMENTS.title)
-
-
-def require_batch(connection: Connection, batch: int | None) -> None:
-    """Raise PgmrrError where there is no such batch."""
-    if batch is not None and not KNOWN_BATCH.ask(connection, {"batch": batch}):
-        raise PgmrrError(f"there is no batch {batch}", for_chosen("see them: pgmrr batches"))
 
 
 def _in_words(row: Row) -> Row:

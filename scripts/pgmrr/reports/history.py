@@ -1,6 +1,7 @@
 """What the commands about batches and figures as reported ask."""
 
-from pgmrr.reports.report import Report
+from pgmrr.errors import PgmrrError
+from pgmrr.reports.report import Connection, Report
 from pgmrr.show import Column, Kind
 
 BATCHES = Report(
@@ -121,4 +122,10 @@ TOTAL_AS_OF = Report(
     ],
 )
 
-KNOWN_BATCH = Report("select batch_id from kpi.batches where batch_id = %(batch)s::bigint", [])
+_KNOWN_BATCH = Report("select batch_id from kpi.batches where batch_id = %(batch)s::bigint", [])
+
+
+def require_batch(connection: Connection, batch: int | None) -> None:
+    """Raise PgmrrError where there is no such batch; None stands for whichever there is."""
+    if batch is not None and not _KNOWN_BATCH.ask(connection, {"batch": batch}):
+        raise PgmrrError(f"there is no batch {batch}", "see them: pgmrr batches")
