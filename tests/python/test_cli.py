@@ -370,3 +370,74 @@ def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch)
     assert "2025-02*" in printed
     assert "12.3" in printed
     assert "…" not in printed
+
+
+def test_rejected_rows_go_out_and_come_back_corrected_and_are_taken_back(database: str, tmp_path: Path) -> None:
+    handmade = Path(__file__).parents[1] / "data" / "handmade" / "invoices.csv"
+    good = list(csv.reader(io.StringIO(handmade.read_text(encoding="utf-8"))))
+    bad = [list(row) for row in good]
+    total = good[0].index("Total")
+    bad[3][total] = "1.234,56"
+    files = {name: tmp_path / f"{name}.csv" for name in ("bad", "out", "missing/out")}
+    files["bad"].write_text("".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in bad), encoding="utf-8")
+
+    dry = pgmrr(database, "import", "stripe", "--invoices", str(files["bad"]), "--dry-run")
+    assert dry.returncode == 0
+    assert dry.stderr.splitlines()[-1] == "a dry run: nothing was kept"
+    assert pgmrr(database, "batches").stderr.startswith("no batches yet")
+    assert pgmrr(database, "import", "stripe", "--invoices", str(files["bad"])).returncode == 0
+    shown = json.loads(pgmrr(database, "rejected", "--format", "json").stdout)
+    assert [(row["file"], row["line_number"], row["column_name"], row["value"], row["reason"]) for row in shown] == [
+        ("bad.csv", 4, "Total", "1.234,56", "not an amount")
+    ]
+    assert shown[0]["hint"] == "Write digits with at most two decimals: 1234.56 or 1234,56."
+
+    assert list(csv.reader(io.StringIO(pgmrr(database, "rejected", "--csv", "-").stdout))) == [bad[0], bad[3]]
+    refused = pgmrr(database, "rejected", "--csv", str(files["missing/out"]))
+    assert refused.returncode == 1
+    assert "No such file or directory" in refused.stderr
+    assert pgmrr(database, "rejected", "--csv", str(files["out"])).returncode == 0
+    files["out"].write_text(files["out"].read_text().replace("1.234,56", good[3][total]))
+    again = pgmrr(database, "import", "stripe", "--corrections", "--invoices", str(files["out"]))
+    assert again.returncode == 0, again.stderr
+    assert pgmrr(database, "rejected").stderr == "no rows were rejected\n"
+    listed = json.loads(pgmrr(database, "batches", "--format", "json").stdout)
+    assert [row["summary"] for row in listed] == [
+        f"{len(good) - 1} invoices, {len(good) - 2} new, 1 rejected",
+        "corrections: 1 invoices, 1 new",
+    ]
+
+    assert "batch 2, import stripe" in pgmrr(database, "undo").stderr
+    assert "taken back: batch 2, import stripe" in pgmrr(database, "undo", "--yes").stderr
+    assert len(json.loads(pgmrr(database, "rejected", "--format", "json").stdout)) == 1
+    assert "taken back: batch 1" in pgmrr(database, "undo", "--yes").stderr
+    assert "nothing to take back" in pgmrr(database, "undo", "--yes").stderr
+
+
+def test_restatements_name_months_customers_and_invoices(database: str, tmp_path: Path) -> None:
+    handmade = Path(__file__).parents[1] / "data" / "handmade" / "invoices.csv"
+    assert pgmrr(database, "import", "stripe", "--invoices", str(handmade)).returncode == 0
+    top = json.loads(pgmrr(database, "top", "--limit", "1", "--format", "json").stdout)[0]
+    rows = list(csv.DictReader(io.StringIO(handmade.read_text(encoding="utf-8"))))
+    voided = [row for row in rows if row["Customer"] == top["customer_id"]]
+    for row in voided:
+        row["Status"] = "void"
+    with (tmp_path / "void.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert pgmrr(database, "import", "stripe", "--invoices", str(tmp_path / "void.csv")).returncode == 0
+
+    found = json.loads(pgmrr(database, "restatements", "--format", "json").stdout)
+    assert {row["customer_id"] for row in found} == {top["customer_id"]}
+    assert {invoice for row in found for invoice in row["invoice_ids"]} <= {row["id"] for row in voided}
+    assert found[-1]["change"] == -top["mrr"]
+    table = pgmrr(database, "restatements", "1", "2").stdout
+    assert "Restated months" in table
+    assert voided[0]["id"] in table
+    before, after = (json.loads(pgmrr(database, "mrr", "--as-of", batch, "--format", "json").stdout) for batch in "12")
+    assert before[-1]["closing"] - after[-1]["closing"] == pytest.approx(top["mrr"])
+    assert after == json.loads(pgmrr(database, "mrr", "--format", "json").stdout)
+    backwards = pgmrr(database, "restatements", "2", "1")
+    assert backwards.returncode == 1
+    assert "error: batch 2 comes after batch 1" in backwards.stderr
