@@ -8,8 +8,11 @@
 --   R3  net = total less taxes; the single tax figure where there is no other.
 --   R4  the period runs from the earliest start to the latest end of its line items;
 --       a renewal that also carries lines in arrears begins at its own period's end.
---   R5  months: whole months of the period, else NULL.
+--       A line has a period of its own.
+--   R5  months: whole months of the period, else NULL; NULL where the source states the
+--       amount a month.
 --
+-- Where the source has lines, a row is a line, and `of_invoice_id` its invoice.
 -- `place` is the place in the order of the subscription's charges (R6), and
 -- `earlier_until` the latest end among the charges before it: where that lies in
 -- the period, R7 may apply.
@@ -19,6 +22,7 @@ returns table (
     subscription_id text,
     currency text,
     invoice_id text,
+    of_invoice_id text,
     status text,
     issued_at timestamp,
     period_start timestamp,
@@ -26,6 +30,7 @@ returns table (
     starts_at timestamp,
     ends_at timestamp,
     net bigint,
+    monthly bigint,
     months integer,
     carries_arrears boolean,
     place bigint,
@@ -41,17 +46,21 @@ begin atomic
             i.subscription_id,
             i.currency,
             i.invoice_id,
+            i.of_invoice_id,
             i.status,
             i.issued_at at time zone 'UTC' as issued_at,
             i.period_start at time zone 'UTC' as period_start,
             i.period_end at time zone 'UTC' as period_end,
-            i.line_period_start < i.period_end and i.period_end < i.line_period_end as carries_arrears,
+            i.of_invoice_id is null
+                and i.line_period_start < i.period_end
+                and i.period_end < i.line_period_end as carries_arrears,
             i.line_period_start at time zone 'UTC' as line_period_start,
             i.line_period_end at time zone 'UTC' as line_period_end,
             i.total - case
                 when i.exclusive_tax is null and i.inclusive_tax is null then coalesce(i.tax, 0)
                 else coalesce(i.exclusive_tax, 0) + coalesce(i.inclusive_tax, 0)
-            end as net
+            end as net,
+            i.monthly
         from raw.invoice i
         where (p_customers is null or i.customer_id = any(p_customers))
             and pipeline.is_known(i.batch_id, i.superseded_by, p_batch)
@@ -66,6 +75,7 @@ begin atomic
             c.subscription_id,
             c.currency,
             c.invoice_id,
+            c.of_invoice_id,
             c.status,
             c.issued_at,
             c.period_start,
@@ -73,6 +83,7 @@ begin atomic
             case when c.carries_arrears then c.period_end else c.line_period_start end as starts_at,
             c.line_period_end as ends_at,
             c.net,
+            c.monthly,
             coalesce(c.carries_arrears, false) as carries_arrears
         from counted c
     )
@@ -81,6 +92,7 @@ begin atomic
         s.subscription_id,
         s.currency,
         s.invoice_id,
+        s.of_invoice_id,
         s.status,
         s.issued_at,
         s.period_start,
@@ -88,7 +100,8 @@ begin atomic
         s.starts_at,
         s.ends_at,
         s.net,
-        pipeline.whole_months(s.starts_at, s.ends_at),
+        s.monthly,
+        case when s.monthly is null then pipeline.whole_months(s.starts_at, s.ends_at) end,
         s.carries_arrears,
         row_number() over in_order,
         max(s.ends_at) over (in_order rows between unbounded preceding and 1 preceding)

@@ -10,8 +10,10 @@
 --              and the starts of the subscription's charges that end on the same
 --              day: net, scaled from the period to the cycle, over its months.
 --   days       else net by days, a month being 30.4375 of them (2,629,800 seconds).
+--   listed     where the source states the amount a month, that amount.
 --
--- R7 depends on the order of a subscription's charges, but concerns few of them: the
+-- R7 undoes what an invoice nets. Lines net nothing: each is a charge of its own, and a
+-- credit is a line as well. R7 depends on the order of a subscription's charges, but concerns few of them: the
 -- candidates are found as a set, and only they are walked in order.
 create or replace function pipeline.priced_charges(p_customers text[] default null, p_batch bigint default null)
 returns table (
@@ -19,6 +21,7 @@ returns table (
     subscription_id text,
     currency text,
     invoice_id text,
+    of_invoice_id text,
     status text,
     issued_at timestamp,
     period_start timestamp,
@@ -46,6 +49,7 @@ begin atomic
             s.subscription_id,
             s.currency,
             s.invoice_id,
+            s.of_invoice_id,
             s.status,
             s.issued_at,
             s.period_start,
@@ -53,6 +57,7 @@ begin atomic
             s.starts_at,
             s.ends_at,
             s.net,
+            s.monthly,
             s.months,
             s.carries_arrears,
             s.place,
@@ -66,11 +71,14 @@ begin atomic
             p.subscription_id,
             p.currency
         from period p
-        where (p.months is not null and p.earlier_until > p.starts_at + interval '12 hours')
-            or (
-                p.net < 0
-                and p.earlier_until > p.starts_at
-                and p.period_start between p.starts_at - interval '2 hours' and p.starts_at + interval '2 hours'
+        where p.of_invoice_id is null
+            and (
+                (p.months is not null and p.earlier_until > p.starts_at + interval '12 hours')
+                or (
+                    p.net < 0
+                    and p.earlier_until > p.starts_at
+                    and p.period_start between p.starts_at - interval '2 hours' and p.starts_at + interval '2 hours'
+                )
             )
     ),
     history as (
@@ -110,6 +118,7 @@ begin atomic
             p.subscription_id,
             p.currency,
             p.invoice_id,
+            p.of_invoice_id,
             p.status,
             p.issued_at,
             p.period_start,
@@ -122,6 +131,7 @@ begin atomic
                 at time zone (select s.time_zone from meta.setting s)
             )::date as billed_until_on,
             p.net,
+            p.monthly,
             coalesce(w.amount, p.net) as amount,
             coalesce(w.months, p.months) as months,
             p.carries_arrears,
@@ -141,6 +151,7 @@ begin atomic
             a.billed_until
         from adjusted a
         where a.months is null
+            and a.monthly is null
             and a.period_start < a.starts_at
         union all
         select
@@ -156,6 +167,7 @@ begin atomic
             and other.billed_until_on = a.billed_until_on
             and other.starts_at < a.starts_at
         where a.months is null
+            and a.monthly is null
     ),
     cycle as (
         select
@@ -172,6 +184,7 @@ begin atomic
             a.subscription_id,
             a.currency,
             a.invoice_id,
+            a.of_invoice_id,
             a.status,
             a.issued_at,
             a.period_start,
@@ -181,9 +194,11 @@ begin atomic
             a.billed_until,
             a.billed_until_on,
             a.net,
+            a.monthly,
             a.amount,
             coalesce(a.months, pipeline.whole_months(c.cycle_start, a.billed_until)) as months,
             (case
+                when a.monthly is not null then 'listed'
                 when a.months is not null then 'term'
                 when c.cycle_start is not null then 'proration'
                 else 'days'
@@ -191,7 +206,9 @@ begin atomic
             a.carries_arrears,
             a.is_settled,
             a.place,
-            extract(epoch from a.billed_until - a.starts_at) as service_seconds,
+            case
+                when a.monthly is null then extract(epoch from a.billed_until - a.starts_at)
+            end as service_seconds,
             extract(epoch from a.billed_until - c.cycle_start) as cycle_seconds
         from adjusted a
         left join cycle c
@@ -203,6 +220,7 @@ begin atomic
         b.subscription_id,
         b.currency,
         b.invoice_id,
+        b.of_invoice_id,
         b.status,
         b.issued_at,
         b.period_start,
@@ -219,6 +237,7 @@ begin atomic
         -- fractions, and half a cent must stay half a cent.
         round(round(
             case b.basis
+                when 'listed' then b.monthly
                 when 'term' then b.amount / b.months
                 when 'proration' then b.net * b.cycle_seconds / (b.service_seconds * b.months)
                 else b.net * 2629800 / b.service_seconds

@@ -9,6 +9,7 @@
 -- implied charge over [period start, R's start), where that cycle is at least 28 days
 -- long, began before the first invoice of the history, and no earlier charge of the
 -- subscription covers it. Its MRR is R's, less seats that were added during that cycle.
+-- Where R is a line, the other terms on its invoice that begin with it renew with it.
 create or replace function pipeline.charges(p_customers text[] default null, p_batch bigint default null)
 returns table (
     customer_id text,
@@ -41,6 +42,7 @@ begin atomic
             p.subscription_id,
             p.currency,
             p.invoice_id,
+            p.of_invoice_id,
             p.status,
             p.issued_at,
             p.period_start,
@@ -77,6 +79,7 @@ begin atomic
             r.subscription_id,
             r.currency,
             r.invoice_id,
+            r.of_invoice_id,
             r.status,
             r.issued_at,
             r.period_start,
@@ -105,17 +108,32 @@ begin atomic
             r.issued_at,
             r.period_start,
             r.starts_at,
-            greatest(r.mrr - coalesce(sum(e.mrr) filter (where e.billed_until_on = r.starts_on), 0), 0)::bigint as mrr
+            greatest(
+                r.mrr
+                + coalesce(
+                    sum(o.mrr) filter (
+                        where o.place > r.place
+                            and o.of_invoice_id = r.of_invoice_id
+                            and o.basis = 'term'
+                            and o.starts_at between r.starts_at - interval '12 hours' and r.starts_at + interval '12 hours'
+                    ),
+                    0
+                )
+                - coalesce(sum(o.mrr) filter (where o.place < r.place and o.billed_until_on = r.starts_on), 0),
+                0
+            )::bigint as mrr
         from renewal r
-        left join priced e
-            on e.customer_id = r.customer_id
-            and e.subscription_id = r.subscription_id
-            and e.currency = r.currency
-            and e.place < r.place
+        left join priced o
+            on o.customer_id = r.customer_id
+            and o.subscription_id = r.subscription_id
+            and o.currency = r.currency
+            and o.place <> r.place
         group by
             r.customer_id, r.subscription_id, r.currency, r.invoice_id, r.status, r.issued_at, r.period_start,
             r.starts_at, r.mrr
-        having not coalesce(bool_or(e.net >= 0 and e.starts_at <= r.period_start + interval '12 hours'), false)
+        having not coalesce(
+            bool_or(o.place < r.place and o.net >= 0 and o.starts_at <= r.period_start + interval '12 hours'), false
+        )
     ),
     charge as (
         select

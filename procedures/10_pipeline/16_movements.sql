@@ -79,6 +79,7 @@ begin atomic
             case when c.is_unpaid then - c.mrr else 0 end
         from charge c
         where c.starts_on < c.ends_on
+            and c.ends_on < 'infinity'
     ),
     daily as (
         select
@@ -172,7 +173,7 @@ begin atomic
                 when (u.created_at at time zone (select s.time_zone from meta.setting s))::date
                     < (select v.observed_from from pipeline.coverage_at(p_batch) v)
                     and u.payment_count > (
-                        select count(*)
+                        select count(distinct coalesce(i.of_invoice_id, i.invoice_id))
                         from raw.invoice i
                         where i.customer_id = b.customer_id
                             and pipeline.is_known(i.batch_id, i.superseded_by, p_batch)

@@ -3,10 +3,9 @@ create or replace view kpi.customer as
 select
     c.customer_id,
     coalesce(c.name, c.customer_id) as name,
-    (c.created_at at time zone s.time_zone)::date as created_on,
+    (c.created_at at time zone (select s.time_zone from meta.setting s))::date as created_on,
     c.attributes
 from raw.customer c
-cross join meta.setting s
 where c.superseded_by is null;
 
 comment on view kpi.customer is 'The customers, one row each.';

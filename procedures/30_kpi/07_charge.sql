@@ -11,9 +11,9 @@ select
     c.mrr * 0.01 as mrr,
     c.basis::text as basis,
     c.starts_on,
-    c.ends_on,
+    nullif(c.ends_on, 'infinity') as ends_on,
     c.starts_at,
-    c.ends_at,
+    nullif(c.ends_at, 'infinity') as ends_at,
     c.net * 0.01 as net,
     c.amount * 0.01 as amount,
     c.months,
@@ -44,7 +44,7 @@ join meta.batch b
 left join lateral (
     select max(f.file ->> 'name') as file
     from jsonb_array_elements(b.files) as f (file)
-    where f.file ->> 'role' = 'invoices'
+    where f.file ->> 'role' <> 'customers'
 ) f on true;
 
 comment on view kpi.charge is 'R1 to R8: the charges, one row an invoice and basis, in the customer''s currency, with file and line of the invoice.';
@@ -53,11 +53,11 @@ comment on column kpi.charge.subscription_id is 'The subscription.';
 comment on column kpi.charge.invoice_id is 'The invoice; for an implied charge, the renewal that proves it.';
 comment on column kpi.charge.currency is 'ISO 4217 code.';
 comment on column kpi.charge.mrr is 'MRR, a month; of a credit, what it really takes away.';
-comment on column kpi.charge.basis is 'term, proration, days or implied.';
+comment on column kpi.charge.basis is 'term, proration, days, implied or listed.';
 comment on column kpi.charge.starts_on is 'First day in force.';
-comment on column kpi.charge.ends_on is 'First day no longer in force.';
+comment on column kpi.charge.ends_on is 'First day no longer in force; NULL where it goes on.';
 comment on column kpi.charge.starts_at is 'Start of service.';
-comment on column kpi.charge.ends_at is 'End of service.';
+comment on column kpi.charge.ends_at is 'End of service; NULL where it goes on.';
 comment on column kpi.charge.net is 'Invoice total less taxes.';
 comment on column kpi.charge.amount is 'The money that MRR was computed from: net, and what restarts and swaps add.';
 comment on column kpi.charge.months is 'Whole months of the term, or of the cycle that a proration belongs to.';

@@ -46,7 +46,7 @@ begin atomic
         on p_date between v.observed_from and v.complete_through
     where c.customer_id = p_customer
         and c.starts_on <= p_date
-        and c.ends_on > p_date
+        and (c.ends_on > p_date or c.ends_on is null)
     order by c.mrr desc, c.starts_on, c.invoice_id;
 end;
 

@@ -43,7 +43,7 @@ comment on column kpi.invoice_fate.status is 'Status of the invoice.';
 comment on column kpi.invoice_fate.issued_on is 'Date of the invoice.';
 comment on column kpi.invoice_fate.total is 'Total, taxes included, in its currency.';
 comment on column kpi.invoice_fate.fate is 'charge, one-off or not counted.';
-comment on column kpi.invoice_fate.detail is 'Basis of the charge (term, proration, days), or why it made none.';
+comment on column kpi.invoice_fate.detail is 'Basis of the charge (term, proration, days, listed), or why it made none.';
 comment on column kpi.invoice_fate.batch_id is 'Batch that brought this version.';
 comment on column kpi.invoice_fate.line_number is 'Line of the file.';
 grant select on kpi.invoice_fate to pgmrr_reader, pgmrr_writer;

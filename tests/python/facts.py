@@ -14,11 +14,11 @@ from decimal import Decimal
 
 from psycopg import Connection
 
-from reference import Charge, Coverage, Customer, Invoice, Movement, NotCounted, OneOff, Settings
+from reference import FOREVER, Charge, Coverage, Customer, Invoice, Movement, NotCounted, OneOff, Settings
 
 INVOICE_COLUMNS = """
     batch_id, invoice_id, customer_id, subscription_id, currency, status, issued_at, period_start, period_end,
-    line_period_start, line_period_end, total, exclusive_tax, inclusive_tax, tax, amount_paid
+    line_period_start, line_period_end, total, exclusive_tax, inclusive_tax, tax, amount_paid, of_invoice_id, monthly
 """
 CUSTOMER_COLUMNS = "batch_id, is_listed, customer_id, created_at, payment_count"
 
@@ -40,9 +40,9 @@ select
     c.invoice_id,
     c.basis::text,
     c.starts_at at time zone 'UTC',
-    c.ends_at at time zone 'UTC',
+    case when isfinite(c.ends_at) then c.ends_at at time zone 'UTC' else %s end,
     c.starts_on,
-    c.ends_on,
+    case when isfinite(c.ends_on) then c.ends_on else %s end,
     c.net,
     c.months,
     c.mrr,
@@ -149,7 +149,7 @@ def bring_in(
 
 def charges(connection: Connection) -> list[Charge]:
     """The stored charges, in the reference's order."""
-    return [Charge(*row) for row in connection.execute(CHARGES)]
+    return [Charge(*row) for row in connection.execute(CHARGES, (FOREVER, FOREVER.date()))]
 
 
 def ledger(connection: Connection) -> list[Movement]:
@@ -175,7 +175,7 @@ def not_counted(connection: Connection) -> list[NotCounted]:
 
 def _invoice(invoice: Invoice) -> list[object]:
     """The values of INVOICE_COLUMNS after the batch, which stand in the order of the reference's attributes."""
-    values = _utc(astuple(invoice))
+    values = _utc("infinity" if value == FOREVER else value for value in astuple(invoice))
     values[3] = invoice.currency.upper()
     return values
 

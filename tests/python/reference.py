@@ -32,8 +32,9 @@ SAME_RENEWAL = 12 * HOUR  # R7, R8: how exactly one cycle must meet the next
 SHORTEST_CYCLE = 28 * DAY  # R8
 REPLACEMENT_WINDOW = 31 * DAY  # R2
 SMALLEST_SWAP = 5  # R7: cents that a swap must exceed to be one
+FOREVER = datetime(9999, 12, 30)  # end of a service that goes on
 
-Basis = Literal["term", "proration", "days", "implied"]
+Basis = Literal["term", "proration", "days", "implied", "listed"]
 Kind = Literal["preexisting", "new", "reactivation", "expansion", "contraction", "rounding", "churn"]
 
 
@@ -42,7 +43,11 @@ Kind = Literal["preexisting", "new", "reactivation", "expansion", "contraction",
 
 @dataclass(frozen=True)
 class Invoice:
-    """One invoice as its source states it. Times are naive UTC, money is cents, None is 'not stated'."""
+    """One invoice as its source states it. Times are naive UTC, money is cents, None is 'not stated'.
+
+    Where the source has lines, it is one of them: a line of the invoice `of_invoice_id`. Where the source
+    states the amount a month, that is `monthly`.
+    """
 
     invoice_id: str
     customer_id: str
@@ -59,6 +64,13 @@ class Invoice:
     tax_inclusive: int | None = None
     tax: int | None = None
     amount_paid: int = 0
+    of_invoice_id: str | None = None
+    monthly: int | None = None
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it stands for itself, not for an invoice that nets several things."""
+        return self.of_invoice_id is not None
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,8 @@ class Settings:
 
     def day(self, moment: datetime) -> date:
         """The day of a naive UTC time in the reporting time zone."""
+        if moment == FOREVER:
+            return FOREVER.date()
         return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(self.time_zone)).date()
 
 
@@ -252,7 +266,7 @@ def _service_period(invoice: Invoice) -> tuple[datetime, datetime, bool] | None:
     start, end = invoice.line_start, invoice.line_end
     if start is None or end is None:
         return None
-    carries_arrears = invoice.period_end is not None and start < invoice.period_end < end
+    carries_arrears = not invoice.is_line and invoice.period_end is not None and start < invoice.period_end < end
     if carries_arrears:
         start = invoice.period_end
     return (start, end, carries_arrears) if start < end else None
@@ -294,6 +308,13 @@ def _walk(drafts: list[_Draft], settings: Settings) -> None:
     """R7, and R6.1: swaps, terms and restarts, in the order of the subscription's charges."""
     for position, draft in enumerate(drafts):
         earlier = drafts[:position]
+        if draft.invoice.monthly is not None:
+            draft.basis, draft.mrr = "listed", draft.invoice.monthly
+            continue
+        if draft.invoice.is_line:
+            draft.months = whole_months(draft.start, draft.own_end)
+            draft.basis = "term" if draft.months else draft.basis
+            continue
         if _swap(draft, earlier, settings):
             continue
         draft.months = whole_months(draft.start, draft.own_end)
@@ -341,7 +362,9 @@ def _restart(draft: _Draft, earlier: list[_Draft]) -> None:
 
 
 def _price(draft: _Draft, drafts: list[_Draft], settings: Settings) -> None:
-    """R6: the MRR of one charge; swaps and terms are known already."""
+    """R6: the MRR of one charge; swaps and terms are known already, and what is listed."""
+    if draft.basis == "listed":
+        return
     if draft.basis == "term":
         draft.mrr = round_half_away(draft.amount / draft.months)
         return
@@ -383,6 +406,15 @@ def _implied(drafts: list[_Draft], first_invoice_at: datetime, settings: Setting
     )
     if not (is_renewal and is_hidden):
         return None
+    together = [
+        other
+        for other in drafts[position + 1 :]
+        if renewal.invoice.is_line
+        and other.invoice.of_invoice_id == renewal.invoice.of_invoice_id
+        and other.basis == "term"
+        and abs(other.start - renewal.start) <= SAME_RENEWAL
+    ]
+    renewed = renewal.mrr + sum(other.mrr for other in together)
     added = sum(other.mrr for other in earlier if settings.day(other.own_end) == settings.day(renewal.start))
     return _Draft(
         renewal.invoice,
@@ -392,7 +424,7 @@ def _implied(drafts: list[_Draft], first_invoice_at: datetime, settings: Setting
         net=None,
         amount=Fraction(0),
         basis="implied",
-        mrr=max(renewal.mrr - added, 0),
+        mrr=max(renewed - added, 0),
     )
 
 
@@ -453,7 +485,8 @@ def _daily_changes(charges: list[Charge]) -> dict[date, dict[str, tuple[int, int
     for charge in charges:
         if charge.starts_on < charge.ends_on:
             steps[charge.currency][charge.starts_on] += charge.mrr
-            steps[charge.currency][charge.ends_on] -= charge.mrr
+            if charge.ends_on < FOREVER.date():
+                steps[charge.currency][charge.ends_on] -= charge.mrr
     changes: dict[date, dict[str, tuple[int, int]]] = defaultdict(dict)
     for currency, by_day in sorted(steps.items()):
         in_force = balance = 0
@@ -473,6 +506,12 @@ class _History:
     charges: list[tuple[Charge, Invoice]]
     customer: Customer | None
     payments_seen: int
+
+
+def _payments_seen(customer_id: str, invoices: list[Invoice]) -> int:
+    """R10: how many of a customer's invoices were paid; the lines of one are one."""
+    paid = (invoice for invoice in invoices if invoice.customer_id == customer_id and invoice.amount_paid > 0)
+    return len({invoice.of_invoice_id or invoice.invoice_id for invoice in paid})
 
 
 def _customer_ledger(history: _History, coverage: Coverage, settings: Settings) -> list[Movement]:
@@ -600,7 +639,13 @@ def evaluate(invoices: Iterable[Invoice], customers: Iterable[Customer], setting
             customer_id,
             charges=[(charge, by_id[charge.invoice_id]) for charge in own],
             customer=customer_of.get(customer_id),
-            payments_seen=sum(i.amount_paid > 0 for i in invoices if i.customer_id == customer_id),
+            payments_seen=len(
+                {
+                    i.of_invoice_id or i.invoice_id
+                    for i in invoices
+                    if i.customer_id == customer_id and i.amount_paid > 0
+                }
+            ),
         )
         ledger += _customer_ledger(history, coverage, settings)
 

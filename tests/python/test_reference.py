@@ -403,6 +403,7 @@ def rules_met(company: Company, result: Result) -> set[str]:
             "implied seats": charge.basis == "implied" and 0 < charge.mrr < terms[charge.invoice_id].mrr,
             "matched credit": charge.mrr < 0,
             "unmatched credit": charge.unmatched > 0,
+            "renewed together": charge.basis == "implied" and charge.mrr > terms[charge.invoice_id].mrr,
         }
         met |= {name for name, is_met in facts.items() if is_met}
     by_customer = {(charge.customer_id, charge.currency) for charge in result.charges}
