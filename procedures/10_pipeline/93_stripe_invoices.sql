@@ -1,5 +1,6 @@
 -- The current invoices as Stripe's dashboard exports them: its columns in its order, in
--- its spelling, the latest invoice first.
+-- its spelling (a percentage has a point, amounts have a comma), the latest invoice first;
+-- those of a minute as they stood in the file they came from.
 --
 -- One row an invoice with a date (UTC) from p_from through p_through (NULL: no limit).
 -- `Closed` and `Forgiven` follow from the status: of an open invoice for which nobody
@@ -67,7 +68,7 @@ begin atomic
         pipeline.stripe_amount(i.discount),
         pipeline.stripe_text(i.coupons),
         pipeline.stripe_amount(i.tax),
-        replace(trim_scale(i.tax_percent)::text, '.', ','),
+        trim_scale(i.tax_percent)::text,
         pipeline.stripe_amount(i.total),
         pipeline.stripe_amount(i.amount_paid),
         i.status,
@@ -77,7 +78,7 @@ begin atomic
     where i.superseded_by is null
         and (p_from is null or i.issued_at >= p_from::timestamp at time zone 'UTC')
         and (p_through is null or i.issued_at < (p_through + 1)::timestamp at time zone 'UTC')
-    order by i.issued_at desc, i.invoice_id desc;
+    order by i.issued_at desc, i.line_number, i.invoice_id desc;
 end;
 
 comment on function pipeline.stripe_invoices(date, date) is

@@ -27,7 +27,7 @@ begin atomic
     from raw.customer c
     where c.superseded_by is null
         and c.is_listed
-    order by c.created_at desc, c.customer_id desc;
+    order by c.created_at desc, c.line_number, c.customer_id desc;
 end;
 
 comment on function pipeline.stripe_customers() is

@@ -1,9 +1,9 @@
 -- What does a cycle of the richer company cost, in cents, before discounts?
 --
 -- p_stream decides how the customer's choice differs from its usual plan and seats: one
--- in five takes the next smaller plan, one in five the next larger one, and one seat less
--- to two more. A year costs ten months. Plans are 0 (starter) to 3 (enterprise), priced
--- by seat, and a tenth dearer in USD.
+-- in ten takes the next smaller plan, one in ten the next larger one; one seat less to two
+-- more. So most changes are of seats. A year costs ten months. Plans are 0 (starter) to 3
+-- (enterprise), priced by seat, and a tenth dearer in USD.
 create or replace function simulation.saas_price(
     p_stream bigint,
     p_currency text,
@@ -17,7 +17,7 @@ immutable
 parallel safe
 return (case p_currency when 'EUR' then array[1900, 3900, 7900, 14900] else array[2100, 4300, 8700, 16400] end)[
         1 + greatest(least(
-            p_plan + case simulation.random_integer(p_stream, 1, 5) when 0 then -1 when 1 then 1 else 0 end,
+            p_plan + case simulation.random_integer(p_stream, 1, 10) when 0 then -1 when 1 then 1 else 0 end,
             3
         ), 0)
     ]::bigint

@@ -66,12 +66,10 @@ begin atomic
                     when d.place < 37 and (d.cycle > 0 or p_is_fresh) then 'unpaid'
                     when d.place between 37 and 46 then 'switch'
                 end
-                else case
-                    when d.place < 200 then 'cancel'
-                    when d.place < 220 then 'credited'
-                    when d.place < 235 and (d.cycle > 0 or p_is_fresh) then 'unpaid'
-                    when d.place between 235 and 300 then 'switch'
-                end
+                when d.place < 200 then 'cancel'
+                when d.place < 220 then 'credited'
+                when d.place < 235 and (d.cycle > 0 or p_is_fresh) then 'unpaid'
+                when d.place between 235 and 264 then 'switch'
             end as kind
         from drawn d
         where d.starts_at < p_until

@@ -19,7 +19,7 @@ create or replace function simulation.simulate_saas(
     p_seed bigint default 42,
     p_start date default '2022-01-01',
     p_suffixes text[] default '{Inc,LLC,Ltd,Group,PLC,and Sons}',
-    p_unseen bigint default 2,
+    p_unseen bigint default 1,
     p_usd_per_euro numeric default 1.1
 )
 returns table (

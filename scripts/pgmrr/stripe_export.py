@@ -22,7 +22,7 @@ from pgmrr.sessions import explained
 
 # All columns, in Stripe's order: the header is theirs.
 _INVOICES = sql.SQL("select * from pipeline.stripe_invoices({}, {})")
-_CUSTOMERS = sql.SQL('select {} from pipeline.stripe_customers()')
+_CUSTOMERS = sql.SQL("select {} from pipeline.stripe_customers()")
 _CUSTOMER_COLUMNS = ["id", "Created (UTC)", "Total Spend", "Payment Count", "Tax Location Recognized"]
 
 
