@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+import facts
 from conftest import NewDatabase, Server
 from identities import IDENTITIES
 from pgmrr.errors import PgmrrError
 from pgmrr.simulation import SaasParameters, accuracy, simulate_saas
 from pgmrr.stripe import import_stripe
 from pgmrr.stripe_export import export_stripe
-from reference import add_months
+from reference import add_months, evaluate, read_stripe_export
 
 WORLD = SaasParameters(companies=6000)
 LIMITS = Path(__file__).with_name("saas_limits.sql")
@@ -280,13 +281,8 @@ def test_every_kind_of_life_occurs(world: str) -> None:
             "create temp table phase as select * from simulation.saas_phases(%s, %s, %s, %s, 1)",
             [WORLD.companies, WORLD.months, WORLD.seed, WORLD.start],
         )
-        exits = Counter(
-            dict(
-                connection.execute(
-                    "select kind || ' ' || months || ' ' || coalesce(exit_kind, '–'), count(*) from phase group by 1"
-                )
-            )
-        )
+        query = "select concat_ws(' ', kind, months, exit_kind), count(*) from phase group by 1"
+        exits = Counter(dict(connection.execute(query).fetchall()))
         kinds = dict(connection.execute("select kind::text, count(*) from ledger.movement_cents group by 1").fetchall())
         in_two, returned = connection.execute(
             """
@@ -550,6 +546,18 @@ def explained(world: str, complete: str, cut: str) -> Counter:
         for deviation in deviations(cut)
         for day in deviation.days()
     )
+
+
+def test_a_second_implementation_makes_the_same_of_the_window(world: str, cut: str, tmp_path: Path) -> None:
+    with reading(world) as connection:
+        export_stripe(connection, tmp_path, first=WINDOW[0], last=WINDOW[1])
+    expected = evaluate(*read_stripe_export(tmp_path / "invoices.csv", tmp_path / "customers.csv"))
+    with reading(cut) as connection:
+        assert facts.charges(connection) == expected.charges
+        assert facts.ledger(connection) == expected.ledger
+        assert facts.coverage(connection) == expected.coverage
+    assert len(expected.charges) > 20_000
+    assert {charge.basis for charge in expected.charges} == {"term", "proration", "days", "implied"}
 
 
 def test_coverage_announces_what_the_window_hides(cut: str) -> None:
