@@ -1,4 +1,4 @@
--- depends: 0005_ledger
+-- depends: 0006_true_mrr
 -- What corrections and undo need to know: the id that a rejected row has, and which import
 -- found an invoice absent. That is not always the import that lacks it: an older export may
 -- arrive later, and hold what the newer one should have held.

@@ -104,6 +104,7 @@ begin
             delete from raw.absent_invoice a where a.noted_by = v_last.batch_id;
             if v_last.kind = 'simulation' then
                 delete from usage.session s where s.batch_id = v_last.batch_id;
+                delete from ledger.true_mrr_cents;
             end if;
 
             delete from meta.exchange_rate e where v_last.details -> 'rates' ? e.currency;

@@ -180,6 +180,10 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
+        (["simulate", "--profile", "saas"], "this one holds data"),
+        (["simulate", "--profile", "bank"], "'--profile'"),
+        (["export", "stripe", "there", "--from", "soon"], "'soon' is not a day"),
+        (["export", "stripe", "there", "--from", "2024-02-02", "--through", "2024-02-01"], "upside down"),
         (["import", "stripe", "--invoices", "nowhere.csv"], "nothing was imported"),
         (["start", "--stripe", "nowhere"], "there is no directory nowhere"),
         (["settings", "bogus", "1"], "unknown setting"),
@@ -273,22 +277,54 @@ def monthly(url: str) -> list[tuple]:
         return connection.execute("select month, opening, closing, customers from kpi.mrr_monthly").fetchall()
 
 
-def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str) -> None:
+def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str, repository: Path) -> None:
+    names = sorted(file.stem for file in (repository / "migrations").glob("*.sql") if ".rollback" not in file.name)
+
+    def down_and_up(first: str) -> None:
+        """Undo the migrations from the named one on, and do them again."""
+        steps = str(len(names) - names.index(first))
+        assert pgmrr(database, "migrate", "--rollback", steps, "--yes").returncode == 0
+        assert pgmrr(database, "migrate").returncode == 0
+
     with psycopg.connect(database, autocommit=True) as connection:
         simulate(connection, Parameters(companies=30, months=3))
     before = monthly(database)
     assert len(before) == 3
     assert before[-1][2] > 0
-    newer = len(list((Path(__file__).parents[2] / "migrations").glob("*.rollback.sql"))) - 5
-    for steps in (newer + 1, newer + 2):  # down to the ledger; the charges too
-        assert pgmrr(database, "migrate", "--rollback", str(steps), "--yes").returncode == 0
-        assert pgmrr(database, "migrate").returncode == 0
+    for first in ("0005_ledger", "0004_current_facts_and_charges"):
+        down_and_up(first)
         assert monthly(database) == before
-    # The facts too: then nothing is known, rather than an MRR of 0.
-    assert pgmrr(database, "migrate", "--rollback", str(newer + 3), "--yes").returncode == 0
-    assert pgmrr(database, "migrate").returncode == 0
+    # Without the facts nothing is known, rather than an MRR of 0.
+    down_and_up("0003_versions_of_facts")
     assert monthly(database) == []
     assert "There are no invoices yet." in pgmrr(database, "coverage").stdout
+
+
+def test_a_richer_company_goes_out_as_a_stripe_export_and_comes_back(
+    database: str, new_database: Callable[..., str], template: str, tmp_path: Path
+) -> None:
+    simulated = pgmrr(database, "simulate", "--profile", "saas", "--companies", "80", "--months", "18")
+    assert simulated.returncode == 0, simulated.stderr
+    said = " ".join(simulated.stderr.split())
+    assert "80 customers acquired" in said
+    assert "the rules give the true MRR of" in said
+    written = pgmrr(database, "export", "stripe", str(tmp_path))
+    assert written.returncode == 0, written.stderr
+    assert written.stdout == ""
+    assert "customers.csv: 80 rows" in " ".join(written.stderr.split())
+    again = pgmrr(database, "export", "stripe", str(tmp_path))
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+    assert pgmrr(database, "export", "stripe", str(tmp_path), "--force", "--names").returncode == 0
+    files = ["--invoices", str(tmp_path / "invoices.csv"), "--customers", str(tmp_path / "customers.csv")]
+    copy = new_database(template=template)
+    assert pgmrr(copy, "import", "stripe", *files, "--complete").returncode == 0
+    queries = (
+        "select count(*), sum(total), sum(amount_paid) from billing.invoice",
+        "select count(*), sum(payment_count), min(name) from billing.customer",
+    )
+    for query in queries:
+        with psycopg.connect(database) as one, psycopg.connect(copy) as other:
+            assert one.execute(query).fetchone() == other.execute(query).fetchone()
 
 
 def test_two_starts_at_once_both_succeed(new_database: Callable[..., str]) -> None:

@@ -28,8 +28,8 @@ NOT_CODE = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"[^"]*"|\$\w*\$""", 
 
 
 def code_of(text: str) -> str:
-    """The text without comments and with empty strings, its lines kept."""
-    return NOT_CODE.sub(lambda match: "''" * (match[0][0] == "'") + "\n" * match[0].count("\n"), text)
+    """The text without comments, with empty strings and empty quoted names, its lines kept."""
+    return NOT_CODE.sub(lambda match: match[0][0] * 2 * (match[0][0] in "'\"") + "\n" * match[0].count("\n"), text)
 
 
 def header_of(text: str) -> str:

@@ -1,5 +1,6 @@
 """Commands that bring data in, and settings."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,13 @@ importing = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(importing, name="import")
+
+
+class Profile(StrEnum):
+    """The companies that can be simulated."""
+
+    abc = "abc"
+    saas = "saas"
 
 
 @app.command(epilog="Example: pgmrr start --stripe exports/")
@@ -47,19 +55,37 @@ def start(
         reports.print_kpis(connection, Format.table)
 
 
-@app.command(epilog="Example: pgmrr simulate --companies 100000 --months 24 --seed 7")
+@app.command(epilog="Example: pgmrr simulate --profile saas --companies 2000 --db saas")
 def simulate(
+    profile: Annotated[Profile, typer.Option(help="Which company is simulated.")] = Profile.abc,
     companies: Annotated[int, typer.Option(help="How many companies are acquired.")] = simulation.Parameters.companies,
-    months: Annotated[int, typer.Option(help="How many months are simulated.")] = simulation.Parameters.months,
+    months: Annotated[
+        int | None, typer.Option(help="How many months are simulated. [default: 12; of saas, 36]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = simulation.Parameters.seed,
-    start: Annotated[str, typer.Option(help="First day of the first month.")] = str(simulation.Parameters.start),
+    start: Annotated[
+        str | None, typer.Option(help="First day of the first month. [default: 2024-01-01; of saas, 2022-01-01]")
+    ] = None,
     url: Url = None,
     name: Name = None,
 ) -> None:
-    """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months."""
+    """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months.
+
+    Or, as profile saas, a richer company over three years, with invoices of every kind that Stripe exports:
+    plans and seats, months and years, trials, free plans, coupons, taxes, two currencies, changes in mid-cycle,
+    failed payments, customers who leave and come back. Its true MRR is known, and held against what the rules
+    make of the invoices.
+    """
+    chosen = simulation.SaasParameters if profile is Profile.saas else simulation.Parameters
+    parameters = chosen(
+        companies, chosen.months if months is None else months, seed, chosen.start if start is None else day(start)
+    )
     database = choose(url, name)
     _prepare(database)
-    _simulate(database, simulation.Parameters(companies, months, seed, day(start)))
+    if isinstance(parameters, simulation.SaasParameters):
+        _simulate_saas(database, parameters)
+    else:
+        _simulate(database, parameters)
 
 
 @importing.command(
@@ -172,6 +198,22 @@ def _simulate(database: Database, parameters: simulation.Parameters) -> None:
     with show.progress() as progress, writing(database) as connection:
         done = simulation.simulate(connection, parameters, progress)
     _report_simulation(done)
+
+
+def _simulate_saas(database: Database, parameters: simulation.SaasParameters) -> None:
+    with show.progress() as progress, writing(database) as connection:
+        done = simulation.simulate_saas(connection, parameters, progress)
+        progress("comparing with the true MRR")
+        found = simulation.accuracy(connection)
+    show.note(
+        f"simulated a company: {done.acquired:,} customers acquired, {done.paying:,} of them ever paid; "
+        f"{done.invoices:,} invoices"
+    )
+    if found.worst_total is not None:
+        show.note(
+            f"the rules give the true MRR of {found.right_customers:,} of {found.customers:,} customers back on every "
+            f"day; the total is off by up to {found.worst_total:.4%} ({found.worst_total_on})"
+        )
 
 
 def _report_simulation(done: simulation.SimulationResult) -> None:
