@@ -1,10 +1,12 @@
--- Stores the invoices that were read as versions of batch p_batch, lists the known ones
--- that the file lacks, and says in the batch what range of dates it tells of.
+-- Stores the invoices that were read, or lines or periods, as versions of batch p_batch,
+-- lists the known ones of the same source that the file lacks, and says in the batch what
+-- range of dates it tells of.
 --
--- The moment that a file tells of (as_of) is its latest event: an invoice's date, its
--- finalization, payment, voiding, or mark as uncollectible. An earlier file never
+-- The moment that an export of Stripe's tells of (as_of) is its latest event: an invoice's
+-- date, its finalization, payment, voiding, or mark as uncollectible. An earlier export never
 -- overwrites a later one, so that the order in which overlapping exports arrive does not
--- matter. A row comes to nothing (state `older`) where
+-- matter. Lines and periods do not say when they were so: there, what is imported last
+-- counts. A row comes to nothing (state `older`) where
 --
 --   - a later export saw the invoice otherwise, or dropped it;
 --   - it is unknown, and a later export that drops what it lacks should have had it.
@@ -23,12 +25,16 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_corrects boolean := (select b.details -> 'corrections' is not null from meta.batch b where b.batch_id = p_batch);
+    v_source text := (select b.source from meta.batch b where b.batch_id = p_batch);
     v_as_of timestamptz;
     v_first timestamptz;
     v_last timestamptz;
 begin
     select
-        max(greatest(r.issued_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at)),
+        case
+            when v_source = 'stripe'
+                then max(greatest(r.issued_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at))
+        end,
         min(r.issued_at),
         max(r.issued_at)
     into v_as_of, v_first, v_last
@@ -111,6 +117,32 @@ begin
         on conflict do nothing;
     end if;
 
+    if v_source = 'lines' then
+        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
+        select
+            p_batch,
+            i.customer_id,
+            i.invoice_id,
+            true,
+            p_batch
+        from raw.invoice i
+        where i.superseded_by is null
+            and exists (
+                select
+                from pg_temp.read_invoices r
+                where r.state <> 'rejected'
+                    and r.customer_id = i.customer_id
+                    and r.of_invoice_id = i.of_invoice_id
+            )
+            and not exists (
+                select
+                from pg_temp.read_invoices r
+                where r.state <> 'rejected'
+                    and r.customer_id = i.customer_id
+                    and r.invoice_id = i.invoice_id
+            );
+    end if;
+
     insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
     select
         p_batch,
@@ -119,6 +151,9 @@ begin
         p_replace and i.issued_at > v_first and i.issued_at < v_last,
         p_batch
     from raw.invoice i
+    join meta.batch b
+        on b.batch_id = i.batch_id
+        and b.source = v_source
     where not v_corrects
         and i.superseded_by is null
         and i.issued_at between v_first and v_last
@@ -130,10 +165,17 @@ begin
         )
         and not exists (
             select
+            from pg_temp.read_invoices r
+            where r.of_invoice_id = i.of_invoice_id
+                and r.state = 'rejected'
+        )
+        and not exists (
+            select
             from pipeline.invoices_seen_later(v_as_of) s
             where s.customer_id = i.customer_id
                 and s.invoice_id = i.invoice_id
-        );
+        )
+    on conflict do nothing;
 
     update raw.invoice i
     set superseded_by = p_batch
@@ -153,16 +195,17 @@ begin
         and i.batch_id = r.known_batch_id;
 
     insert into raw.invoice (
-        customer_id, invoice_id, batch_id, line_number, subscription_id, currency, status, issued_at, due_at,
-        finalized_at, paid_at, voided_at, uncollectible_at, period_start, period_end, line_period_start,
-        line_period_end, subtotal, discount, tax, exclusive_tax, inclusive_tax, total, amount_due, amount_paid,
-        starting_balance, ending_balance, tax_percent, coupons
+        customer_id, invoice_id, batch_id, line_number, of_invoice_id, subscription_id, currency, status, issued_at,
+        due_at, finalized_at, paid_at, voided_at, uncollectible_at, period_start, period_end, line_period_start,
+        line_period_end, subtotal, discount, tax, exclusive_tax, inclusive_tax, total, monthly, amount_due,
+        amount_paid, starting_balance, ending_balance, tax_percent, coupons
     )
     select
-        r.customer_id, r.invoice_id, p_batch, r.line_number, r.subscription_id, r.currency, r.status, r.issued_at,
-        r.due_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at, r.period_start, r.period_end,
-        r.line_period_start, r.line_period_end, r.subtotal, r.discount, r.tax, r.exclusive_tax, r.inclusive_tax,
-        r.total, r.amount_due, r.amount_paid, r.starting_balance, r.ending_balance, r.tax_percent, r.coupons
+        r.customer_id, r.invoice_id, p_batch, r.line_number, r.of_invoice_id, r.subscription_id, r.currency, r.status,
+        r.issued_at, r.due_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at, r.period_start,
+        r.period_end, r.line_period_start, r.line_period_end, r.subtotal, r.discount, r.tax, r.exclusive_tax,
+        r.inclusive_tax, r.total, r.monthly, r.amount_due, r.amount_paid, r.starting_balance, r.ending_balance,
+        r.tax_percent, r.coupons
     from pg_temp.read_invoices r
     where r.state in ('new', 'changed')
     order by r.customer_id, r.invoice_id;

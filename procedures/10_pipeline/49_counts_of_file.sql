@@ -3,8 +3,8 @@
 --     {"rows": 8075, "new": 12, "changed": 3, "unchanged": 8058, "older": 0, "rejected": 2,
 --      "reasons": {"not an amount": 2}, "lacks_taxes": false, "further_columns": ["Closed"]}
 --
--- Further columns are those of the file that are not known: those of the invoices are
--- left out, those of the customers become attributes.
+-- Further columns are those of the file that are not known: those of the customers become
+-- attributes, the others are left out.
 create or replace function pipeline.counts_of_file(p_role text)
 returns jsonb
 language plpgsql
@@ -27,7 +27,7 @@ begin
             'reasons', coalesce(
                 pg_catalog.jsonb_object_agg(s.reason, s.rows) filter (where s.state = 'rejected'), '{}'
             ),
-            'lacks_taxes', $1 = 'invoices' and not exists (
+            'lacks_taxes', $1 in ('invoices', 'lines') and not exists (
                 select
                 from pg_temp.staged_header h
                 where h.file_role = $1
@@ -49,7 +49,7 @@ begin
             group by r.state, r.problem[2]
         ) s
         $count$,
-        p_role
+        case p_role when 'customers' then p_role else 'invoices' end
     )
     into v_counts
     using p_role;

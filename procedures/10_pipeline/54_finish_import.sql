@@ -69,10 +69,12 @@ begin
             from meta.batch earlier
             where earlier.batch_id < p_batch
                 and earlier.kind = 'import'
-                and earlier.source = 'stripe'
+                and earlier.source = own.source
                 and earlier.is_truncated = own.is_truncated
                 and earlier.details -> 'replace' = own.details -> 'replace'
                 and earlier.details -> 'corrections' is not distinct from own.details -> 'corrections'
+                and earlier.details -> 'options' is not distinct from own.details -> 'options'
+                and earlier.covered_through is not distinct from own.covered_through
                 and pg_catalog.jsonb_path_query_array(earlier.files, '$[*].sha256')
                     = pg_catalog.jsonb_path_query_array(own.files, '$[*].sha256')
                 and pg_catalog.jsonb_array_length(earlier.files) = pg_catalog.jsonb_array_length(own.files)

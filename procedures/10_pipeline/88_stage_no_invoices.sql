@@ -12,8 +12,9 @@ as $$
         'no file',
         array(
             select c.header
-            from pipeline.stripe_columns() c
-            where c.file_role = 'invoices'
+            from pipeline.file_columns() c
+            where c.source = 'stripe'
+                and c.file_role = 'invoices'
                 and c.is_required
         )
     );

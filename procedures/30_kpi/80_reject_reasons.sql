@@ -46,6 +46,30 @@ from (
         'Give the row its own id; as a correction with the same id it replaces the earlier row.'
     ),
     (
+        'ambiguous date', 'Day and month may be either way round.',
+        'Say which it is with --dates dmy or --dates mdy, or write it as 2025-02-28.'
+    ),
+    (
+        'ends before it starts', 'The service period ends before it starts.',
+        'Correct one of the two days; look whether their columns are swapped.'
+    ),
+    (
+        'ambiguous amount', 'It may be in thousands or have three decimals.',
+        'Say which sign is the decimal one with --decimal, or write it as 1234.56.'
+    ),
+    (
+        'more than two decimals', 'Amounts are whole cents.',
+        'Round it to cents, or add up the small ones.'
+    ),
+    (
+        'another line of its invoice was rejected', 'An invoice is taken whole or not at all.',
+        'Correct the other line, and import all lines of the invoice together.'
+    ),
+    (
+        'known from another source', 'The invoice was imported from another kind of file, and would count twice.',
+        'Leave it out, or take the other import back: pgmrr undo'
+    ),
+    (
         'corrects no rejected row', 'A file of corrections holds a row that was not rejected before.',
         'Import it with the file that it belongs to, without --corrections.'
     ),

@@ -17,7 +17,7 @@ from pgmrr.sessions import open_session
 DEFAULT_NAME = "abc"
 
 # A command in a hint, up to where its options may stand.
-_COMMAND = re.compile(r"pgmrr (?:import stripe|[a-z][a-z-]*)(?! --db)\b")
+_COMMAND = re.compile(r"pgmrr (?:import [a-z-]+|[a-z][a-z-]*)(?! --db)\b")
 
 # The database on the embedded server that this process chose, where it is not the default.
 _chosen: list[str] = []

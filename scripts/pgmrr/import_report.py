@@ -1,7 +1,7 @@
 """What an import did, as the database reports it, whatever the source."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ class FileReport:
     @classmethod
     def of(cls, name: str, counts: dict[str, Any]) -> "FileReport":
         """From the counts that the database returns."""
-        return cls(name, **{field.name: counts[field.name] for field in fields(cls) if field.name != "name"})
+        return cls(name, **{column.name: counts[column.name] for column in fields(cls) if column.name != "name"})
 
     def line(self) -> str:
         """One line for people."""
@@ -94,8 +94,8 @@ class ImportReport:
     ``batch`` is its number, None where the files were known and nothing changed. ``fates`` says what became
     of the rows of the invoices file: (fate, detail, how many), which sum up to all of them. ``absent`` known
     invoices should be in the file and are not, ``dropped`` of them were dropped for it. ``mrr`` tells what became
-    of MRR, where anything changed, and ``warnings`` how many there are about what the import brought. Of a dry
-    run, all is as it would be: nothing was kept.
+    of MRR, where anything changed, and ``warnings`` how many there are about what the import brought; ``notes``
+    are what the files say about themselves. Of a dry run, all is as it would be: nothing was kept.
     """
 
     batch: int | None
@@ -110,6 +110,7 @@ class ImportReport:
     warnings: dict[str, int]
     is_dry_run: bool
     is_correction: bool
+    notes: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """The report for people, a line a fact."""
@@ -120,6 +121,7 @@ class ImportReport:
             yield f"known invoices that this file lacks: {self.absent - self.dropped:,} (--replace drops them)"
         if self.dropped:
             yield f"known invoices that this file lacks, now dropped: {self.dropped:,}"
+        yield from self.notes
         for rate in self.rates:
             yield f"exchange rate: 1 EUR = {rate.per_euro} {rate.currency} (ECB, {rate.rate_on})"
         if self.mrr:

@@ -20,3 +20,8 @@ def sql_directory(name: str) -> Path:
         f"this installation of pgmrr has no {name}/ directory",
         "reinstall it: python -m pip install --force-reinstall pgmrr",
     )
+
+
+def query_text(name: str) -> str:
+    """The query on other people's tables that is called ``name``."""
+    return (_PACKAGE / "queries" / f"{name}.sql").read_text(encoding="utf-8")

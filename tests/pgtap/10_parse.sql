@@ -98,8 +98,8 @@ select is(cardinality(pipeline.usual_spellings('clock')), 34 * 60, 'there are 24
 -- pipeline.column_name -------------------------------------------------------------------
 
 select results_eq(
-    $$ select c.file_role, pipeline.column_name(c.header) from pipeline.stripe_columns() c $$,
-    $$ select c.file_role, c.column_name from pipeline.stripe_columns() c $$,
+    $$ select c.file_role, pipeline.column_name(c.header) from pipeline.file_columns() c where c.source = 'stripe' $$,
+    $$ select c.file_role, c.column_name from pipeline.file_columns() c where c.source = 'stripe' $$,
     'column_name makes of Stripe''s headers the names in the code'
 );
 select is(pipeline.column_name('  DATE(utc) '), 'date', 'column_name takes no notice of case, spaces and (UTC)');

@@ -21,8 +21,9 @@ import reference
 from conftest import Server
 from pgmrr import csv_tokens
 from pgmrr.errors import PgmrrError
+from pgmrr.import_report import ImportReport
 from pgmrr.sessions import open_session
-from pgmrr.stripe import ImportReport, import_stripe
+from pgmrr.stripe import import_stripe
 from stripe_files import Company, Table
 
 HANDMADE = Path(__file__).parents[1] / "data" / "handmade"
@@ -271,7 +272,8 @@ def test_optional_columns_may_be_missing(connection: psycopg.Connection, invoice
     required = {
         header
         for (header,) in connection.execute(
-            "select header from pipeline.stripe_columns() where file_role = 'invoices' and is_required"
+            "select header from pipeline.file_columns()"
+            " where source = 'stripe' and file_role = 'invoices' and is_required"
         )
     }
     few = Table([name for name in invoices.header if name in required], invoices.rows)
@@ -485,9 +487,17 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "binary": (lambda path: path.write_bytes(bytes(range(256)) * 50), "is a binary file, not a CSV file"),
     "zip": (zipped, "is a zip archive or an Excel workbook, not a CSV file"),
-    "gzip": (
-        lambda path: path.write_bytes(gzip.compress((HANDMADE / "invoices.csv").read_bytes())),
+    "gzip twice": (
+        lambda path: path.write_bytes(gzip.compress(gzip.compress((HANDMADE / "invoices.csv").read_bytes()))),
         "is compressed by gzip: unpack it first",
+    ),
+    "gzip cut off": (
+        lambda path: path.write_bytes(gzip.compress((HANDMADE / "invoices.csv").read_bytes())[:-200]),
+        "is compressed by gzip, and damaged",
+    ),
+    "gzip garbled": (
+        lambda path: path.write_bytes(b"\x1f\x8b" + b"garbled" * 100),
+        "is compressed by gzip, and damaged",
     ),
     "UTF-16": (
         lambda path: path.write_bytes((HANDMADE / "invoices.csv").read_text().encode("utf-16")),
@@ -873,7 +883,7 @@ def test_a_writer_may_import(server: Server, database: str) -> None:
 def test_an_import_by_hand_does_the_same(
     connection: psycopg.Connection, plain: dict[str, list[dict]], invoices: Table, customers: Table
 ) -> None:
-    """As the header of pipeline.import_stripe shows it."""
+    """As the header of pipeline.import_files shows it."""
     with connection.transaction(), connection.cursor() as cursor:
         assert cursor.execute("select pipeline.begin_batch('import', 'stripe', true)").fetchone() == (1,)
         for role, table in (("invoices", invoices), ("customers", customers)):
@@ -881,7 +891,7 @@ def test_an_import_by_hand_does_the_same(
             [statement] = cursor.execute(query, [role, table.header]).fetchone()
             with cursor.copy(statement) as copy:
                 copy.write(table.text().partition("\n")[2])
-        wanted = cursor.execute("select currency, rate_on from pipeline.import_stripe(1)").fetchall()
+        wanted = cursor.execute("select currency, rate_on from pipeline.import_files(1)").fetchall()
         assert [currency for currency, _ in wanted] == ["USD"]
         cursor.execute("call pipeline.add_rate(1, 'USD', 1.0857, '2025-03-07')")
         [report] = cursor.execute("select pipeline.finish_import(1)").fetchone()

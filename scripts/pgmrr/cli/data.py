@@ -11,6 +11,7 @@ from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url, day
 from pgmrr.database import Database, choose, for_chosen, reading, writing
 from pgmrr.errors import PgmrrError
+from pgmrr.import_report import ImportReport
 from pgmrr.locks import writer_lock
 from pgmrr.show import Format
 
@@ -46,7 +47,7 @@ def start(
     """
     database = choose(url, name or ("stripe" if stripe_directory and not url else None))
     files = stripe_files(stripe_directory) if stripe_directory else None
-    _prepare(database)
+    prepare(database)
     if files:
         _import_stripe(database, *files)
     else:
@@ -81,7 +82,7 @@ def simulate(
         companies, chosen.months if months is None else months, seed, chosen.start if start is None else day(start)
     )
     database = choose(url, name)
-    _prepare(database)
+    prepare(database)
     if isinstance(parameters, simulation.SaasParameters):
         _simulate_saas(database, parameters)
     else:
@@ -116,10 +117,7 @@ def import_stripe(
     if not invoices and not (corrections and customers):
         raise PgmrrError("--invoices is missing", "pgmrr import stripe --invoices FILE --customers FILE")
     database = choose(url, name)
-    if not dry_run:
-        _prepare(database)
-    elif database.server:
-        database.server.start()
+    prepare(database, dry_run=dry_run)
     how = {"replace": replace, "complete_history": complete, "corrections": corrections, "dry_run": dry_run}
     _import_stripe(database, invoices, customers, **how)
 
@@ -175,7 +173,12 @@ def stripe_files(directory: Path) -> tuple[Path, Path | None]:
     return invoices, customers if customers.is_file() else None
 
 
-def _prepare(database: Database) -> None:
+def prepare(database: Database, *, dry_run: bool = False) -> None:
+    """Start the server where needed, and bring the schema up to date; for a dry run, the server alone."""
+    if dry_run:
+        if database.server:
+            database.server.start()
+        return
     with show.progress() as progress:
         if database.server:
             progress("starting the server")
@@ -226,5 +229,10 @@ def _report_simulation(done: simulation.SimulationResult) -> None:
 def _import_stripe(database: Database, invoices: Path | None, customers: Path | None, **options: bool) -> None:
     with show.progress() as progress, writing(database) as connection:
         done = stripe.import_stripe(connection, invoices, customers, progress=progress, **options)
+    tell(done)
+
+
+def tell(done: ImportReport) -> None:
+    """Print what an import did."""
     for line in done.lines():
         show.note(for_chosen(line))

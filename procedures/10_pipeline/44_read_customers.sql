@@ -1,16 +1,21 @@
--- Reads the staged customers, as pipeline.read_stripe_invoices does the invoices.
+-- Reads the staged customers of any source, as pipeline.read_stripe_invoices does the
+-- invoices of one. p_options says how days and amounts are written, as in pipeline.read_lines;
+-- without options they are written as Stripe does.
 --
 -- Makes the temporary table read_customers, one row a row of the file, with `problem` and
 -- `state` as there; one more reason is `not a whole number`. Columns that are not known
 -- become attributes, by their own names. A customer that only invoices spoke of so far
 -- is new.
-create or replace procedure pipeline.read_stripe_customers()
+create or replace procedure pipeline.read_customers(p_options jsonb default '{}')
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 declare
+    v_is_stripe boolean := p_options = '{}';
     v_attributes text;
+    v_query text;
+    v_part text[];
 begin
     select format(
         'pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_object(%L::text[], array[%s]))',
@@ -23,12 +28,12 @@ begin
         and h.column_name like 'extra\_%'
     having count(*) > 0;
 
-    execute replace($read$
+    v_query := $read$
         create temp table read_customers on commit drop as
         with parsed as (
             select
                 s.line_number,
-                s.id as customer_id,
+                p.customer_id,
                 s.name,
                 p.created_at,
                 p.payment_count,
@@ -36,19 +41,28 @@ begin
                 {attributes} as attributes,
                 case
                     when s.problem is not null then array[null, s.problem]
-                    when s.id is null then array['id', 'missing value']
-                    when octet_length(s.id) > 255 then array['id', 'value is too long']
-                    when s.created is not null and p.created_at is null then array['created', 'not a time']
+                    when p.customer_id is null then array['id', 'missing value']
+                    when octet_length(p.customer_id) > 255 then array['id', 'value is too long']
+                    when s.created is not null and p.created_at is null
+                        then array['created', case
+                            when {is_stripe} then 'not a time'
+                            else pipeline.moment_problem(s.created, {dates})
+                        end]
                     when s.payment_count is not null and p.payment_count is null
                         then array['payment_count', 'not a whole number']
-                    when s.total_spend is not null and p.total_spend is null then array['total_spend', 'not an amount']
+                    when s.total_spend is not null and p.total_spend is null
+                        then array['total_spend', case
+                            when {is_stripe} then 'not an amount'
+                            else pipeline.money_problem(s.total_spend, {decimal})
+                        end]
                 end as problem
             from pg_temp.staged_customers s
             cross join lateral (
                 select
-                    pipeline.parse_time(s.created) as created_at,
+                    nullif(trim(s.id), '') as customer_id,
+                    pipeline.parse_moment(pipeline.year_first(s.created, {dates}), {zone}) as created_at,
                     case when s.payment_count ~ '^[0-9]{1,9}$' then s.payment_count::integer end as payment_count,
-                    pipeline.parse_amount(s.total_spend) as total_spend
+                    pipeline.parse_money(s.total_spend, {decimal}) as total_spend
                 offset 0
             ) p
         )
@@ -76,7 +90,17 @@ begin
         left join raw.customer known
             on known.customer_id = p.customer_id
             and known.superseded_by is null
-    $read$, '{attributes}', coalesce(v_attributes, $none$'{}'::pg_catalog.jsonb$none$));
+    $read$;
+    foreach v_part slice 1 in array array[
+        ['{dates}', format('%L::text', p_options ->> 'dates')],
+        ['{decimal}', format('%L::text', p_options ->> 'decimal')],
+        ['{zone}', format('%L', case when v_is_stripe then 'UTC' else (select s.time_zone from meta.setting s) end)],
+        ['{is_stripe}', v_is_stripe::text],
+        ['{attributes}', coalesce(v_attributes, $none$'{}'::pg_catalog.jsonb$none$)]
+    ] loop
+        v_query := replace(v_query, v_part[1], v_part[2]);
+    end loop;
+    execute v_query;
 
     update pg_temp.read_customers r
     set state = 'rejected'
@@ -101,7 +125,7 @@ begin
 end;
 $$;
 
-comment on procedure pipeline.read_stripe_customers() is
+comment on procedure pipeline.read_customers(jsonb) is
     'Reads the staged customers into the temporary table read_customers: values, attributes, what is wrong, and how each row compares with the known version.';
-revoke all on procedure pipeline.read_stripe_customers() from public;
-grant execute on procedure pipeline.read_stripe_customers() to pgmrr_writer;
+revoke all on procedure pipeline.read_customers(jsonb) from public;
+grant execute on procedure pipeline.read_customers(jsonb) to pgmrr_writer;
