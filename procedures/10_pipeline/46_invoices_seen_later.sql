@@ -48,7 +48,7 @@ begin atomic
             where r.batch_id = later.batch_id
                 and r.file_role = 'invoices'
                 and r.reason <> 'duplicate id in this file'
-                and r.content ->> 'id' = i.invoice_id
+                and r.row_id = i.invoice_id
         );
 end;
 

@@ -87,7 +87,7 @@ begin
                         from raw.rejected_row j
                         where j.batch_id = later.batch_id
                             and j.file_role = 'invoices'
-                            and j.content ->> 'id' = r.invoice_id
+                            and j.row_id = r.invoice_id
                     )
                 )
             );
@@ -112,7 +112,7 @@ begin
                 from raw.rejected_row j
                 where j.batch_id = later.batch_id
                     and j.file_role = 'invoices'
-                    and j.content ->> 'id' = r.invoice_id
+                    and j.row_id = r.invoice_id
             )
         on conflict do nothing;
     end if;

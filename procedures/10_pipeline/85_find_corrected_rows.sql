@@ -19,7 +19,7 @@ declare
             and h.column_name = 'id'
     );
 begin
-    if v_id is null or not exists (
+    if not exists (
         select
         from raw.rejected_row r
         where r.file_role = p_role

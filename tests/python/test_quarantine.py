@@ -11,11 +11,13 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from pgmrr.billing import Spelling, import_lines, import_periods
 from pgmrr.errors import PgmrrError
 from pgmrr.history import undo
 from pgmrr.quarantine import Corrections, corrections
 from pgmrr.reports.quarantine import REJECTED_WHOLE
 from pgmrr.sessions import open_session
+from pgmrr.staging import Input, Place, file_at
 from pgmrr.stripe import import_stripe
 from stripe_files import Table
 from test_stripe_import import CURRENT, FIGURES, content
@@ -272,6 +274,81 @@ def test_rows_that_were_not_kept_whole_are_named(
     made = written(connection)
     assert made.rows == 1
     assert [(row["file"], row["line_number"]) for row in made.not_kept] == [("invoices.csv", 2)]
+
+
+# -- lines and periods ----------------------------------------------------------------------------
+
+MAP = {"id": "No", "customer": "Account", "start": "From", "end": "To", "amount": "Net"}
+LINES = Table(
+    ["Account", "No", "From", "To", "Net", "Remark"],
+    [
+        {"Account": "a", "No": "1", "From": "2025-01-01", "To": "2025-02-01", "Net": "10.00", "Remark": "x"},
+        {"Account": "a", "No": "1", "From": "2025-01-01", "To": "2025-02-01", "Net": "5.00", "Remark": ""},
+        {"Account": "b", "No": "2", "From": "2025-01-05", "To": "2025-02-05", "Net": "20.00", "Remark": "y; z"},
+        {"Account": "c", "No": "3", "From": "2025-01-09", "To": "2025-02-09", "Net": "30.00", "Remark": ""},
+        {"Account": "c", "No": "4", "From": "2025-02-09", "To": "2025-03-09", "Net": "30.00", "Remark": ""},
+    ],
+)
+EUR = Spelling(currency="EUR")
+
+
+@pytest.mark.parametrize("kind", ["lines", "periods"])
+def test_lines_and_periods_are_corrected_as_well(connection: psycopg.Connection, tmp_path: Path, kind: str) -> None:
+    bring = {"lines": import_lines, "periods": import_periods}[kind]
+
+    def place(name: str) -> Input:
+        return file_at(tmp_path / name, Place(kind, kind, MAP))
+
+    good = Table(LINES.header, LINES.rows if kind == "lines" else LINES.rows[1:])
+    good.write(tmp_path / "good.csv")
+    bring(connection, place("good.csv"), spelling=EUR)
+    figures, facts = content(connection, *FIGURES), current(connection)
+    assert len(facts) == len(good.rows)
+    undo(connection)
+
+    bad = Table(good.header, [dict(row) for row in good.rows])
+    bad.rows[-5 if kind == "lines" else -4]["Net"] = "1.234"
+    bad.rows[-2]["To"] = "2024-01-01"
+    bad.write(tmp_path / "bad.csv")
+    report = bring(connection, place("bad.csv"), spelling=EUR)
+    # Of an invoice with two lines, neither is taken without the other.
+    assert report.invoices.rejected == (3 if kind == "lines" else 2)
+    before = everything(connection)
+    made = written(connection)
+    assert made.role == kind
+    assert rows_of(made.text)[0] == good.header
+
+    broken = [tuple(row) for row in rows_of(made.text)[1:]]
+    rows = [row for row, was in zip(good.rows, bad.rows, strict=True) if tuple(was.values()) in broken]
+    assert len(rows) == report.invoices.rejected
+    Table(good.header, rows).write(tmp_path / "fixed.csv")
+    told = bring(connection, place("fixed.csv"), spelling=EUR, corrections=True, dry_run=True)
+    assert differing(before, everything(connection)) == []
+    done = bring(connection, place("fixed.csv"), spelling=EUR, corrections=True)
+    assert done.invoices == told.invoices
+    assert (done.invoices.rejected, done.absent) == (0, 0)
+    assert open_rows(connection) == []
+    assert current(connection) == facts
+    assert content(connection, *FIGURES) == figures
+    undo(connection)
+    assert differing(before, everything(connection)) == []
+
+
+def test_lines_without_ids_are_corrected_by_their_other_columns(connection: psycopg.Connection, tmp_path: Path) -> None:
+    columns = {name: header for name, header in MAP.items() if name != "id"}
+    good = Table([name for name in LINES.header if name != "No"], LINES.rows)
+    for name, net in (("good", "20.00"), ("bad", "1.234"), ("fixed", "20.00")):
+        rows = [dict(row) for row in good.rows]
+        rows[2]["Net"] = net
+        path = Table(good.header, rows[2:3] if name == "fixed" else rows).write(tmp_path / f"{name}.csv")
+        lines = file_at(path, Place("lines", "lines", columns))
+        report = import_lines(connection, lines, spelling=EUR, corrections=name == "fixed")
+        assert report.invoices.rejected == (name == "bad")
+        if name == "good":
+            facts = current(connection)
+            undo(connection)
+        assert len(open_rows(connection)) == (name == "bad")
+    assert current(connection) == facts
 
 
 # -- newer exports --------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pgmrr import rates
 from pgmrr.errors import PgmrrError
 from pgmrr.history import undo
 from pgmrr.sessions import open_session
-from pgmrr.simulation import Parameters, simulate
+from pgmrr.simulation import Parameters, SaasParameters, simulate, simulate_saas
 from pgmrr.stripe import import_stripe
 from reference import Settings
 from strategies import settings
@@ -124,6 +124,14 @@ def test_a_simulation_is_taken_back(connection: psycopg.Connection) -> None:
     simulate(connection, Parameters(companies=20, months=3))
     assert len(differing(before, everything(connection))) > 8
     assert undo(connection)["kind"] == "simulation"
+    assert everything(connection) == before
+
+
+def test_a_simulation_is_taken_back_with_its_truth(connection: psycopg.Connection) -> None:
+    before = everything(connection)
+    simulate_saas(connection, SaasParameters(companies=20, months=6))
+    assert "ledger.true_mrr_cents" in differing(before, everything(connection))
+    undo(connection)
     assert everything(connection) == before
 
 
