@@ -128,7 +128,6 @@ begin
         p_role,
         h.place,
         case
-            when c.column_name = 'id' then 'id'
             when h.header = '' then format('column %s', h.place)
             when count(*) over (partition by h.header) > 1 then format('%s (column %s)', h.header, h.place)
             else h.header

@@ -1,13 +1,55 @@
--- Keeps the rows of a staged and read file that could not be read, with the reason.
+-- Keeps the rows of a staged and read file that could not be read, with the reason, and
+-- notes in the temporary table corrected which rejected rows of earlier files it has.
 --
 -- Columns go by the file's own names. Very long values are cut, at 1,000 characters where
 -- the value is shown and at 10,000 in the whole row. A row that could not be split as it
--- should carries its text besides, as `the row as it stands`.
+-- should carries its text besides, as `the row as it stands`. The batch keeps the file's
+-- header, so that the rows can be written as the file had them.
+--
+-- Of a file of corrections, rows that change anything must each correct a rejected row: what
+-- else stands in it is rejected too (`corrects no rejected row`).
 create or replace procedure pipeline.keep_rejected_rows(p_batch bigint, p_role text)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
+declare
+    v_corrects boolean;
 begin
+    select coalesce((b.details -> 'corrections')::boolean, false)
+    into v_corrects
+    from meta.batch b
+    where b.batch_id = p_batch;
+
+    if pg_catalog.to_regclass('pg_temp.corrected') is null then
+        create temp table corrected (
+            file_role text not null,
+            line_number bigint not null,
+            batch_id bigint not null,
+            rejected_line bigint not null
+        ) on commit drop;
+    end if;
+    call pipeline.find_corrected_rows(p_batch, p_role, v_corrects);
+
+    if v_corrects then
+        execute format(
+            $reject$
+            update pg_temp.read_%s r
+            set state = 'rejected',
+                problem = array[null, 'corrects no rejected row']
+            where r.state in ('new', 'changed')
+                and not exists (
+                    select
+                    from pg_temp.corrected c
+                    where c.file_role = $1
+                        and c.line_number = r.line_number
+                )
+            $reject$,
+            p_role
+        )
+        using p_role;
+    end if;
+
     execute format(
         $keep$
         -- Only rejected rows become jsonb: they are few.
@@ -23,7 +65,9 @@ begin
                 on s.line_number = r.line_number
             where r.state = 'rejected'
         )
-        insert into raw.rejected_row (batch_id, file_role, line_number, column_name, value, reason, content)
+        insert into raw.rejected_row (
+            batch_id, file_role, line_number, column_name, value, reason, row_id, content
+        )
         select
             $1,
             $2,
@@ -31,6 +75,7 @@ begin
             (select h.header from pg_temp.staged_header h where h.file_role = $2 and h.column_name = r.column_name),
             left(r.cells ->> r.column_name, 1000),
             r.reason,
+            case when octet_length(r.cells ->> 'id') <= 255 then nullif(trim(r.cells ->> 'id'), '') end,
             (
                 select pg_catalog.jsonb_object_agg(h.header, left(r.cells ->> h.column_name, 10000))
                 from pg_temp.staged_header h
@@ -45,10 +90,39 @@ begin
         p_role
     )
     using p_batch, p_role;
+
+    if found then
+        update meta.batch b
+        set details = b.details || pg_catalog.jsonb_build_object(
+            'headers',
+            coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(
+                p_role,
+                (
+                    select pg_catalog.jsonb_agg(h.header order by h.place)
+                    from pg_temp.staged_header h
+                    where h.file_role = p_role
+                )
+            )
+        )
+        where b.batch_id = p_batch;
+    end if;
+
+    -- The same row without an id, rejected as before.
+    update raw.rejected_row r
+    set superseded_by = p_batch
+    from raw.rejected_row again
+    where again.batch_id = p_batch
+        and again.file_role = p_role
+        and again.row_id is null
+        and r.batch_id < p_batch
+        and r.file_role = p_role
+        and r.row_id is null
+        and r.superseded_by is null
+        and r.content = again.content;
 end;
 $$;
 
 comment on procedure pipeline.keep_rejected_rows(bigint, text) is
-    'Keeps the rows of a file that could not be read in raw.rejected_row, with column, value and reason.';
+    'Keeps the rows of a file that could not be read in raw.rejected_row, with column, value and reason, and notes in a temporary table which earlier ones the file has.';
 revoke all on procedure pipeline.keep_rejected_rows(bigint, text) from public;
 grant execute on procedure pipeline.keep_rejected_rows(bigint, text) to pgmrr_writer;

@@ -2,7 +2,8 @@
 --
 -- One row an invoice. A later export saw it where it brought the current version, or
 -- where the invoice lies in the range of its dates: then the row was the same, unless it
--- is listed as absent there or was rejected. So what an older export says of these
+-- is listed as absent there or was rejected; a file of corrections saw only what it brought.
+-- So what an older export says of these
 -- invoices counts for nothing, in whatever order exports arrive. Where none is later, no
 -- row, and no invoice is looked at.
 create or replace function pipeline.invoices_seen_later(p_as_of timestamptz)
@@ -32,6 +33,7 @@ begin atomic
         on i.issued_at between later.first_invoice_at and later.last_invoice_at
     where later.source = 'stripe'
         and later.as_of > p_as_of
+        and later.details -> 'corrections' is null
         and i.superseded_by is null
         and not exists (
             select
@@ -46,7 +48,7 @@ begin atomic
             where r.batch_id = later.batch_id
                 and r.file_role = 'invoices'
                 and r.reason <> 'duplicate id in this file'
-                and r.content ->> 'id' = i.invoice_id
+                and r.row_id = i.invoice_id
         );
 end;
 

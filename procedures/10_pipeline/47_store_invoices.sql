@@ -15,12 +15,16 @@
 -- have, not even in a rejected row, and that no later export saw. With p_replace they are
 -- dropped: superseded without a successor. At the very first and last moment of the range
 -- they are listed only, since the range may begin and end within that minute.
+--
+-- A file of corrections holds a few rows of other files: it tells of the same moment as they,
+-- and nothing of what it lacks.
 create or replace procedure pipeline.store_invoices(p_batch bigint, p_replace boolean)
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 declare
+    v_corrects boolean := (select b.details -> 'corrections' is not null from meta.batch b where b.batch_id = p_batch);
     v_source text := (select b.source from meta.batch b where b.batch_id = p_batch);
     v_as_of timestamptz;
     v_first timestamptz;
@@ -36,6 +40,14 @@ begin
     into v_as_of, v_first, v_last
     from pg_temp.read_invoices r
     where r.state <> 'rejected';
+
+    if v_corrects then
+        select greatest(v_as_of, max(b.as_of))
+        into v_as_of
+        from pg_temp.corrected c
+        join meta.batch b
+            on b.batch_id = c.batch_id;
+    end if;
 
     update meta.batch b
     set as_of = v_as_of,
@@ -75,41 +87,44 @@ begin
                         from raw.rejected_row j
                         where j.batch_id = later.batch_id
                             and j.file_role = 'invoices'
-                            and j.content ->> 'id' = r.invoice_id
+                            and j.row_id = r.invoice_id
                     )
                 )
             );
 
         -- What this file has and a later one should have had is absent there.
-        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
         select
             later.batch_id,
             r.customer_id,
             r.invoice_id,
-            false
+            false,
+            p_batch
         from meta.batch later
         join pg_temp.read_invoices r
             on r.issued_at between later.first_invoice_at and later.last_invoice_at
         where later.source = 'stripe'
             and later.as_of > v_as_of
+            and later.details -> 'corrections' is null
             and r.state in ('new', 'changed')
             and not exists (
                 select
                 from raw.rejected_row j
                 where j.batch_id = later.batch_id
                     and j.file_role = 'invoices'
-                    and j.content ->> 'id' = r.invoice_id
+                    and j.row_id = r.invoice_id
             )
         on conflict do nothing;
     end if;
 
     if v_source = 'lines' then
-        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
         select
             p_batch,
             i.customer_id,
             i.invoice_id,
-            true
+            true,
+            p_batch
         from raw.invoice i
         where i.superseded_by is null
             and exists (
@@ -128,17 +143,19 @@ begin
             );
     end if;
 
-    insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped)
+    insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
     select
         p_batch,
         i.customer_id,
         i.invoice_id,
-        p_replace and i.issued_at > v_first and i.issued_at < v_last
+        p_replace and i.issued_at > v_first and i.issued_at < v_last,
+        p_batch
     from raw.invoice i
     join meta.batch b
         on b.batch_id = i.batch_id
         and b.source = v_source
-    where i.superseded_by is null
+    where not v_corrects
+        and i.superseded_by is null
         and i.issued_at between v_first and v_last
         and not exists (
             select

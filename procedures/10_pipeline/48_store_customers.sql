@@ -4,7 +4,7 @@
 -- A customer file tells of the same moment as the invoices beside it, or of its latest
 -- customer's creation where that is later. As with invoices, an earlier file never
 -- overwrites a later one (state `older`): a later customer file saw every listed customer
--- who was created within the range of its dates.
+-- who was created within the range of its dates; a file of corrections, only whom it brought.
 create or replace procedure pipeline.store_customers(p_batch bigint)
 language plpgsql
 set search_path = ''
@@ -15,6 +15,7 @@ begin
         with customer_file as (
             select
                 b.batch_id,
+                b.details -> 'corrections' is null as is_export,
                 greatest(b.as_of, (f.file ->> 'last_created_at')::timestamptz) as as_of,
                 (f.file ->> 'first_created_at')::timestamptz as first_created_at,
                 (f.file ->> 'last_created_at')::timestamptz as last_created_at
@@ -26,6 +27,7 @@ begin
         later as (
             select
                 l.batch_id,
+                l.is_export,
                 l.first_created_at,
                 l.last_created_at
             from customer_file own
@@ -39,8 +41,13 @@ begin
         where r.state = 'changed'
             and (
                 r.known_batch_id = later.batch_id
-                or r.known_created_at is null
-                or r.known_created_at between later.first_created_at and later.last_created_at
+                or (
+                    later.is_export
+                    and (
+                        r.known_created_at is null
+                        or r.known_created_at between later.first_created_at and later.last_created_at
+                    )
+                )
             );
 
         update raw.customer c

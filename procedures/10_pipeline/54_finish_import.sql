@@ -3,7 +3,6 @@
 --
 -- Only customers whose facts changed are refreshed: those with new, changed or dropped
 -- invoices, and those with invoices whose creation or number of payments changed (R10).
--- Where they are many, more than a third of all, everything is made anew: that is cheaper.
 --
 -- The same files again change nothing and leave no batch behind. A batch of other files
 -- stays even where each of its facts was known: it tells until when they were so.
@@ -13,7 +12,11 @@
 --
 --     "fates": [{"fate": "charge", "detail": "term", "invoices": 7905}, …]
 --
--- They are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
+-- and, where anything changed, with what became of MRR (`mrr`, see pipeline.mrr_effect) and
+-- how many warnings there are about what the batch brought (`warnings`, by warning). Both are
+-- figures of the moment, and not kept.
+--
+-- The fates are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
 -- invoice a later one dropped) and `rejected`, with the reason.
 create or replace function pipeline.finish_import(p_batch bigint)
 returns jsonb
@@ -27,6 +30,7 @@ declare
     v_customers text[];
     v_is_repeated boolean;
     v_fates jsonb;
+    v_effect jsonb;
     v_report jsonb;
 begin
     v_customers := array(
@@ -55,6 +59,8 @@ begin
         );
     end if;
 
+    call pipeline.supersede_rejected_rows(p_batch);
+
     select
         cardinality(v_customers) = 0
         and not exists (select from raw.customer c where c.batch_id = p_batch)
@@ -66,6 +72,7 @@ begin
                 and earlier.source = own.source
                 and earlier.is_truncated = own.is_truncated
                 and earlier.details -> 'replace' = own.details -> 'replace'
+                and earlier.details -> 'corrections' is not distinct from own.details -> 'corrections'
                 and earlier.details -> 'options' is not distinct from own.details -> 'options'
                 and earlier.covered_through is not distinct from own.covered_through
                 and pg_catalog.jsonb_path_query_array(earlier.files, '$[*].sha256')
@@ -78,28 +85,19 @@ begin
     where own.batch_id = p_batch;
 
     if not v_is_repeated then
-        if cardinality(v_customers) > 1000
-            and cardinality(v_customers) * 3 > (
-                select count(*)
-                from (
-                    select i.customer_id
-                    from raw.invoice i
-                    where i.superseded_by is null
-                    group by i.customer_id
-                ) known
-            )
-        then
-            v_customers := null;
-        end if;
-        call pipeline.refresh(v_customers);
+        call pipeline.remember_mrr(v_customers);
+        call pipeline.refresh_touched(v_customers);
     end if;
 
-    select pg_catalog.jsonb_agg(
-        pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
-        order by
-            array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate),
-            t.invoices desc,
-            t.detail
+    select coalesce(
+        pg_catalog.jsonb_agg(
+            pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
+            order by
+                array_position(array['charge', 'one-off', 'not counted', 'not stored', 'rejected'], t.fate),
+                t.invoices desc,
+                t.detail
+        ),
+        '[]'
     )
     into v_fates
     from (
@@ -126,12 +124,20 @@ begin
 
     if v_is_repeated then
         delete from raw.rejected_row r where r.batch_id = p_batch;
-        delete from raw.absent_invoice a where a.batch_id = p_batch;
+        update raw.rejected_row r set superseded_by = null where r.superseded_by = p_batch;
+        delete from raw.absent_invoice a where a.noted_by = p_batch;
         delete from meta.batch b where b.batch_id = p_batch;
         v_report := v_report || '{"batch_id": null}';
+    else
+        call pipeline.mrr_effect(v_effect);
+        v_report := v_report || pg_catalog.jsonb_build_object(
+            'mrr', v_effect,
+            'warnings', pipeline.warnings_of_batch(p_batch, v_customers)
+        );
+        drop table pg_temp.mrr_range, pg_temp.mrr_days, pg_temp.mrr_balances;
     end if;
 
-    drop table pg_temp.staged_header, pg_temp.read_invoices;
+    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;
     drop table if exists pg_temp.read_customers;
     return v_report;
 end;

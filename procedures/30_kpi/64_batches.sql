@@ -1,5 +1,5 @@
 -- What was brought in, and when? One row a batch: an import, a simulation, a change of
--- settings or rates.
+-- settings or rates. The summary says in words what it did; details hold the counts.
 create or replace view kpi.batches as
 select
     b.batch_id,
@@ -11,15 +11,56 @@ select
         select string_agg(f.file ->> 'name', ', ' order by f.place)
         from jsonb_array_elements(b.files) with ordinality as f (file, place)
     ) as files,
-    b.details
+    b.details,
+    case b.kind
+        when 'settings' then format(
+            '%s: %s → %s',
+            b.details ->> 'setting',
+            coalesce(b.details ->> 'old', 'default'),
+            coalesce(b.details ->> 'new', 'default')
+        )
+        when 'rates' then format(
+            '1 EUR = %s %s%s',
+            b.details #>> '{new,per_euro}',
+            b.details ->> 'currency',
+            ' (before: ' || (b.details #>> '{old,per_euro}') || ')'
+        )
+        when 'simulation' then format(
+            '%s customers, %s invoices, %s sessions',
+            coalesce(b.details ->> 'acquired', '?'),
+            coalesce(b.details ->> 'invoices', '?'),
+            coalesce(b.details ->> 'sessions', '?')
+        )
+        else concat(
+            case when b.details -> 'corrections' is not null then 'corrections: ' end,
+            (
+                select string_agg(
+                    concat_ws(
+                        ', ',
+                        (r.counts ->> 'rows') || ' ' || r.role,
+                        nullif(r.counts ->> 'new', '0') || ' new',
+                        nullif(r.counts ->> 'changed', '0') || ' changed',
+                        nullif(r.counts ->> 'dropped', '0') || ' dropped',
+                        nullif(r.counts ->> 'rejected', '0') || ' rejected'
+                    ),
+                    '; '
+                )
+                from (
+                    values ('invoices', b.details -> 'invoices'), ('customers', b.details -> 'customers')
+                ) r (role, counts)
+                where r.counts ->> 'rows' <> '0'
+            )
+        )
+    end as summary
 from meta.batch b;
 
 comment on view kpi.batches is 'What was brought in and when, one row a batch.';
 comment on column kpi.batches.batch_id is 'Number of the batch.';
 comment on column kpi.batches.kind is 'import, simulation, settings or rates.';
-comment on column kpi.batches.source is 'stripe or simulation; NULL for settings and rates.';
+comment on column kpi.batches.source is 'stripe, lines, periods or simulation; NULL for settings and rates.';
 comment on column kpi.batches.created_at is 'When it was written.';
 comment on column kpi.batches.created_by is 'The role that wrote it.';
 comment on column kpi.batches.files is 'Names of the files read.';
 comment on column kpi.batches.details is 'Counts of an import, parameters of a simulation, old and new values of settings and rates.';
+comment on column kpi.batches.summary is 'What it did, in words: rows of files by what became of them, or the old and the new value.';
 grant select on kpi.batches to pgmrr_reader, pgmrr_writer;

@@ -40,13 +40,13 @@ def import_lines(
     *,
     spelling: Spelling = Spelling(),
     complete_history: bool = False,
-    replace: bool = False,
     progress: Progress = silent,
+    **how: bool,
 ) -> ImportReport:
     """Import lines of invoices and, where given, customers.
 
-    ``complete_history`` says that they are the company's whole life; ``replace`` drops known lines that the
-    file's range of dates should hold and doesn't.
+    ``complete_history`` says that they are the company's whole life; ``how`` are ``replace``, ``corrections`` and
+    ``dry_run``, as ``import_files`` takes them.
 
     Raises PgmrrError where an input is not what it should be, or the database refuses.
     """
@@ -55,9 +55,9 @@ def import_lines(
         "lines",
         [lines, customers] if customers else [lines],
         is_truncated=not complete_history,
-        replace=replace,
         options=spelling.options(lines),
         progress=progress,
+        **how,
     )
 
 
@@ -68,8 +68,8 @@ def import_periods(
     *,
     spelling: Spelling = Spelling(),
     as_of: date | None = None,
-    replace: bool = False,
     progress: Progress = silent,
+    **how: bool,
 ) -> ImportReport:
     """Import periods of subscriptions, which are the company's whole life, and, where given, customers.
 
@@ -86,9 +86,9 @@ def import_periods(
         "periods",
         [periods, customers] if customers else [periods],
         is_truncated=False,
-        replace=replace,
         options=options,
         progress=progress,
+        **how,
     )
 
 
@@ -98,8 +98,8 @@ def import_stripe_sync(
     *,
     schema: str = "stripe",
     complete_history: bool = False,
-    replace: bool = False,
     progress: Progress = silent,
+    **how: bool,
 ) -> ImportReport:
     """Import the invoices, line by line, and customers that Stripe's sync engine keeps in the database at ``url``.
 
@@ -121,6 +121,6 @@ def import_stripe_sync(
         lines,
         customers,
         complete_history=complete_history,
-        replace=replace,
         progress=progress,
+        **how,
     )

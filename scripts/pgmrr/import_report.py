@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from typing import Any
 
 from pgmrr import rates
+from pgmrr.show import Kind, text_of
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,60 @@ class FileReport:
 
 
 @dataclass(frozen=True)
+class MrrEffect:
+    """What an import did to MRR, in ``currency`` a month; what is compared is the days covered before and since.
+
+    ``found`` is what ``pipeline.mrr_effect`` returns: there, its keys are described.
+    """
+
+    found: dict[str, Any]
+
+    def lines(self) -> Iterator[str]:
+        """For people, a line a fact."""
+        currency = self.found["currency"]
+        if self.found["closing"] is not None:
+            yield f"MRR on {self.found['closing_on']}: {_money(self.found['closing'])} {currency}"
+        if "unknown" in self.found:
+            yield f"what MRR was before cannot be compared: {self.found['unknown']}"
+        if "last_on" not in self.found:
+            return
+        kinds = [(kind, *pair) for kind, pair in self.found["kinds"].items() if pair[0] != pair[1]]
+        opening, closing = self.found["opening"], self.found["closing_then"]
+        if opening[0] == opening[1] and closing[0] == closing[1] and not kinds:
+            yield f"MRR from {self.found['first_on']} to {self.found['last_on']}, which was known before, is the same"
+            return
+        yield f"MRR on {self.found['last_on']}, which was known before: {_pair(closing)} {currency}"
+        before, after = self.found["customers"]
+        if before != after:
+            yield f"customers with MRR that day: {before:,} → {after:,}"
+        parts = [("opening", *opening)] if opening[0] != opening[1] else []
+        for kind, was, now in parts + sorted(kinds):
+            yield f"{kind} from {self.found['first_on']} to {self.found['last_on']}: {_pair((was, now))} {currency}"
+        for customer in self.found["largest"]:
+            yield f"changed: {customer['name'] or customer['customer_id']}: " + _pair(
+                (customer["before"], customer["after"])
+            )
+
+
+def _money(amount: float) -> str:
+    return text_of(Decimal(str(amount)), Kind.money)
+
+
+def _pair(amounts: tuple[float, float]) -> str:
+    """An amount before and after, and the difference: ``20.00 → 0.00 (-20.00)``."""
+    before, after = (Decimal(str(amount)) for amount in amounts)
+    return f"{_money(before)} → {_money(after)} ({text_of(after - before, Kind.change_cents)})"
+
+
+@dataclass(frozen=True)
 class ImportReport:
     """What an import did.
 
     ``batch`` is its number, None where the files were known and nothing changed. ``fates`` says what became
     of the rows of the invoices file: (fate, detail, how many), which sum up to all of them. ``absent`` known
-    invoices should be in the file and are not, ``dropped`` of them were dropped for it. ``notes`` are warnings,
-    a line each.
+    invoices should be in the file and are not, ``dropped`` of them were dropped for it. ``mrr`` tells what became
+    of MRR, where anything changed, and ``warnings`` how many there are about what the import brought; ``notes``
+    are what the files say about themselves. Of a dry run, all is as it would be: nothing was kept.
     """
 
     batch: int | None
@@ -57,22 +106,17 @@ class ImportReport:
     unlisted_customers: int
     fates: list[tuple[str, str, int]]
     rates: list[rates.Rate]
+    mrr: MrrEffect | None
+    warnings: dict[str, int]
+    is_dry_run: bool
+    is_correction: bool
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """The report for people, a line a fact."""
-        yield self.invoices.line()
-        if self.customers:
-            yield self.customers.line()
-        if self.invoices.further_columns:
-            yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
-        if self.invoices.lacks_taxes:
-            yield "the invoices have no column of taxes: totals count as net of them"
-        if self.customers is None:
-            yield "no customer file: customers who come back after years count as new"
-        if self.unlisted_customers:
-            yield f"customers known from their invoices alone: {self.unlisted_customers:,}"
-        yield f"{self.invoices.rows:,} invoices = {self.accounting()}"
+        yield from self._of_the_files()
+        if self.invoices.rows:
+            yield f"{self.invoices.rows:,} invoices = {self.accounting()}"
         if self.absent > self.dropped:
             yield f"known invoices that this file lacks: {self.absent - self.dropped:,} (--replace drops them)"
         if self.dropped:
@@ -80,9 +124,34 @@ class ImportReport:
         yield from self.notes
         for rate in self.rates:
             yield f"exchange rate: 1 EUR = {rate.per_euro} {rate.currency} (ECB, {rate.rate_on})"
-        if self.invoices.rejected or (self.customers and self.customers.rejected):
+        if self.mrr:
+            yield from self.mrr.lines()
+        yield from self._of_what_to_do()
+
+    def _of_the_files(self) -> Iterator[str]:
+        if self.invoices.rows or not self.customers:
+            yield self.invoices.line()
+        if self.customers:
+            yield self.customers.line()
+        if self.invoices.further_columns:
+            yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
+        if self.invoices.lacks_taxes and self.invoices.rows:
+            yield "the invoices have no column of taxes: totals count as net of them"
+        if self.customers is None and not self.is_correction:
+            yield "no customer file: customers who come back after years count as new"
+        if self.unlisted_customers:
+            yield f"customers known from their invoices alone: {self.unlisted_customers:,}"
+
+    def _of_what_to_do(self) -> Iterator[str]:
+        if self.warnings:
+            counted = ", ".join(f"{warning}: {count:,}" for warning, count in sorted(self.warnings.items()))
+            yield f"warnings: {counted} (see: pgmrr warnings)"
+        rejected = self.invoices.rejected + (self.customers.rejected if self.customers else 0)
+        if rejected and not self.is_dry_run:
             yield "see the rejected rows: pgmrr rejected"
-        if self.batch is None:
+        if self.is_dry_run:
+            yield "a dry run: nothing was kept"
+        elif self.batch is None:
             yield "the same files as before: nothing changed"
 
     def accounting(self) -> str:

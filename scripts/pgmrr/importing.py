@@ -11,17 +11,12 @@ from typing import Any
 import psycopg
 
 from pgmrr import rates
-from pgmrr.import_report import FileReport, ImportReport
+from pgmrr.import_report import FileReport, ImportReport, MrrEffect
 from pgmrr.locks import Progress, silent, writer_lock
-from pgmrr.sessions import explained
+from pgmrr.sessions import explained, tidy_up
 from pgmrr.staging import Input
 
 _MANY = 1000  # versions: fewer are left to autovacuum
-_TIDY_UP = """
-vacuum (analyze)
-    raw.invoice, raw.customer, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
-    ledger.daily_term_cents, meta.batch, meta.setting
-"""
 
 
 def import_files(
@@ -31,20 +26,29 @@ def import_files(
     *,
     is_truncated: bool,
     replace: bool = False,
+    corrections: bool = False,
+    dry_run: bool = False,
     options: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import files of a source: the first holds invoices, lines or periods, a second one customers.
+    """Import files of a source: invoices, lines or periods, and customers.
 
-    ``replace`` drops known invoices that the file's range of dates should hold and doesn't; ``options`` are
-    those of ``pipeline.read_lines``. ``connection`` must be in autocommit mode, and in no transaction.
+    ``replace`` drops known invoices that the file's range of dates should hold and doesn't; ``corrections`` says
+    that the files hold rows that were rejected before, and these only, of Stripe's files perhaps customers alone;
+    ``dry_run`` only reports what would happen; ``options`` are those of ``pipeline.read_lines``. ``connection``
+    must be in autocommit mode, and in no transaction.
 
     Raises PgmrrError where a file is not what it should be, or the database refuses.
     """
     try:
-        with writer_lock(connection, progress), connection.transaction():
-            begin = "select pipeline.begin_batch('import', %s, %s)"
-            batch = _value(connection, begin, source, is_truncated)
+        with writer_lock(connection, progress), connection.transaction(force_rollback=dry_run):
+            if corrections:
+                batch = _value(connection, "select pipeline.begin_corrections(%s)", source)
+            else:
+                begin = "select pipeline.begin_batch('import', %s, %s)"
+                batch = _value(connection, begin, source, is_truncated)
+            if _role(files[0]) == "customers":
+                _value(connection, "select pipeline.stage_no_invoices()")
             for file in files:
                 file.copy_to(connection)
             progress("comparing the files with what is known")
@@ -57,11 +61,16 @@ def import_files(
             report = _value(connection, "select pipeline.finish_import(%s)", batch)
     except psycopg.Error as error:
         raise explained("nothing was imported", error) from error
-    if report["batch_id"] and _stored(report) > _MANY:
+    if not dry_run and report["batch_id"] and _stored(report) > _MANY:
         progress("tidying up")
         with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
-            connection.execute(_TIDY_UP)
-    return _report(report, files, added)
+            tidy_up(connection)
+    return _report(report, files, added, is_dry_run=dry_run)
+
+
+def _role(file: Input) -> str:
+    """What the file holds."""
+    return file.place.role
 
 
 def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
@@ -75,19 +84,26 @@ def _stored(report: dict[str, Any]) -> int:
     return sum(count[state] for count in counts for state in ("new", "changed") if count)
 
 
-def _report(report: dict[str, Any], files: Sequence[Input], added: list[rates.Rate]) -> ImportReport:
+def _report(
+    report: dict[str, Any], files: Sequence[Input], added: list[rates.Rate], *, is_dry_run: bool
+) -> ImportReport:
     """The report of the database as an object."""
     details = report["details"]
-    facts, *others = files
+    names = {_role(file): file.name for file in files}
+    customers = names.pop("customers", None)
     return ImportReport(
-        batch=report["batch_id"],
-        invoices=FileReport.of(facts.name, details["invoices"]),
-        customers=FileReport.of(others[0].name, details["customers"]) if others else None,
+        batch=None if is_dry_run else report["batch_id"],
+        invoices=FileReport.of(next(iter(names.values()), "no invoices"), details["invoices"]),
+        customers=FileReport.of(customers, details["customers"]) if customers else None,
         absent=details["invoices"]["absent"],
         dropped=details["invoices"]["dropped"],
         unlisted_customers=details["unlisted_customers"],
         fates=[(fate["fate"], fate["detail"], fate["invoices"]) for fate in details["fates"]],
         rates=added,
+        mrr=MrrEffect(report["mrr"]) if "mrr" in report else None,
+        warnings=report.get("warnings", {}),
+        is_dry_run=is_dry_run,
+        is_correction="corrections" in details,
         notes=list(_notes(details)),
     )
 

@@ -14,12 +14,24 @@ select
     set_config('jit', 'off', false)
 """
 
+# After a large change: the planner needs to know, and the next reader need not tidy up.
+_TIDY_UP = """
+vacuum (analyze)
+    raw.invoice, raw.customer, usage.session, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
+    ledger.daily_term_cents, meta.batch, meta.setting
+"""
+
 
 def open_session(url: str) -> psycopg.Connection:
     """Connect in autocommit mode and without time limits; an empty ``url`` leaves all to PG* variables."""
     connection = psycopg.connect(url, autocommit=True, fallback_application_name="pgmrr")
     connection.execute(_UNHURRIED)
     return connection
+
+
+def tidy_up(connection: psycopg.Connection) -> None:
+    """Vacuum and analyze the tables that a batch of facts writes. ``connection`` must be in no transaction."""
+    connection.execute(_TIDY_UP)
 
 
 def explained(what: str, error: psycopg.Error) -> PgmrrError:

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     money = "money"  # two decimals
     units = "units"  # no decimals
     change = "change"  # no decimals, coloured by its sign
+    change_cents = "change_cents"  # two decimals, coloured by its sign
     scaled = "scaled"  # thousands or millions, one decimal
     scaled_change = "scaled_change"  # the same, coloured by its sign
     count = "count"
@@ -63,12 +64,13 @@ class Column:
     kind: Kind = Kind.text
 
 
-_SIGNED = (Kind.change, Kind.scaled_change, Kind.growth)
+_SIGNED = (Kind.change, Kind.change_cents, Kind.scaled_change, Kind.growth)
 
 _SCALES = {
     Kind.money: Decimal("0.01"),
     Kind.units: Decimal(1),
     Kind.change: Decimal(1),
+    Kind.change_cents: Decimal("0.01"),
     Kind.scaled: Decimal("0.1"),
     Kind.scaled_change: Decimal("0.1"),
     Kind.share: Decimal("0.1"),
@@ -181,7 +183,7 @@ def _plain(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
 def _rounded(value: Any, kind: Kind | None) -> Any:
     if not isinstance(value, Decimal):
         return value
-    money = kind in (Kind.money, Kind.units, Kind.change)
+    money = kind in (Kind.money, Kind.units, Kind.change, Kind.change_cents)
     places = Decimal("0.01") if money else Decimal("0.000001")
     return value.quantize(places, ROUND_HALF_UP)
 

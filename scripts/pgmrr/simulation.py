@@ -1,7 +1,13 @@
-"""Simulates ABC Enterprises: a pool of names from Faker, and one call of the SQL that does all else."""
+"""Simulates a company: a pool of names from Faker, and one call of the SQL that does all else.
+
+Two profiles: ABC Enterprises (``simulate``), and a richer company whose true MRR is kept beside the ledger that
+the rules make of its invoices (``simulate_saas``).
+"""
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import TypeVar
 
 import psycopg
 from faker import Faker
@@ -11,6 +17,8 @@ from psycopg.rows import class_row
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent, writer_lock
 from pgmrr.sessions import explained
+
+Result = TypeVar("Result")
 
 # Two names and a suffix make a company's name: 400 x 400 x 6 companies have names of their own.
 _POOL = 400
@@ -27,9 +35,24 @@ from simulation.simulate_abc(
     p_suffixes => %s
 )
 """
+_SIMULATE_SAAS = """
+select batch_id, acquired, paying, invoices, true_changes
+from simulation.simulate_saas(
+    p_names => %s,
+    p_companies => %s::bigint,
+    p_months => %s::bigint,
+    p_seed => %s::bigint,
+    p_start => %s::date,
+    p_suffixes => %s
+)
+"""
+_ACCURACY = """
+select customers, right_customers, worst_total, worst_total_on
+from simulation.accuracy()
+"""
 _TIDY_UP = sql.SQL(
     "vacuum (analyze) raw.customer, raw.invoice, usage.session, billing.charge_cents, ledger.movement_cents,"
-    " ledger.daily_change_cents, ledger.daily_term_cents, meta.batch"
+    " ledger.daily_change_cents, ledger.daily_term_cents, ledger.true_mrr_cents, meta.batch"
 )
 
 
@@ -47,6 +70,14 @@ class Parameters:
 
 
 @dataclass(frozen=True)
+class SaasParameters(Parameters):
+    """What to simulate of the richer company: so many customers, who come within so many months from ``start`` on."""
+
+    months: int = 36
+    start: date = date(2022, 1, 1)
+
+
+@dataclass(frozen=True)
 class SimulationResult:
     """What was written: the batch, and how many companies, invoices and sessions.
 
@@ -60,6 +91,35 @@ class SimulationResult:
     sessions: int
 
 
+@dataclass(frozen=True)
+class SaasResult:
+    """What was written of the richer company: the batch, customers, invoices, and changes of the true MRR.
+
+    All customers were ``acquired``; those who ever paid an invoice are ``paying``.
+    """
+
+    batch_id: int
+    acquired: int
+    paying: int
+    invoices: int
+    true_changes: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well the rules give the true MRR back.
+
+    ``right_customers`` of ``customers`` differ from it by at most 0.05 in each currency on every day;
+    ``worst_total`` is the largest difference of a day's totals as a share of the true one, and
+    ``worst_total_on`` that day. Both are None where there is no MRR.
+    """
+
+    customers: int
+    right_customers: int
+    worst_total: Decimal | None
+    worst_total_on: date | None
+
+
 def simulate(
     connection: psycopg.Connection, parameters: Parameters | None = None, progress: Progress = silent
 ) -> SimulationResult:
@@ -70,7 +130,25 @@ def simulate(
 
     Raises PgmrrError where a parameter is out of range, or the database holds data already.
     """
-    parameters = parameters or Parameters()
+    return _run(connection, _SIMULATE, SimulationResult, parameters or Parameters(), progress)
+
+
+def simulate_saas(
+    connection: psycopg.Connection, parameters: SaasParameters | None = None, progress: Progress = silent
+) -> SaasResult:
+    """Simulate the richer company, as ``simulate`` does ABC Enterprises."""
+    return _run(connection, _SIMULATE_SAAS, SaasResult, parameters or SaasParameters(), progress)
+
+
+def accuracy(connection: psycopg.Connection) -> Accuracy:
+    """How well the ledger gives the true MRR of the richer company back."""
+    with connection.cursor(row_factory=class_row(Accuracy)) as cursor:
+        return cursor.execute(_ACCURACY).fetchone()
+
+
+def _run(
+    connection: psycopg.Connection, query: str, result: type[Result], parameters: Parameters, progress: Progress
+) -> Result:
     values = (parameters.companies, parameters.months, parameters.seed)
     if any(abs(value) >= 2**63 for value in values):
         raise PgmrrError("companies, months and seed must be numbers of 64 bits", "see: pgmrr simulate --help")
@@ -83,19 +161,19 @@ def simulate(
         with (
             writer_lock(connection, progress),
             connection.transaction(),
-            connection.cursor(row_factory=class_row(SimulationResult)) as cursor,
+            connection.cursor(row_factory=class_row(result)) as cursor,
         ):
             # Progress must arrive whatever the user's own settings are.
             cursor.execute("set local client_min_messages = notice")
-            cursor.execute(_SIMULATE, [name_pool(parameters.seed), *values, parameters.start, _SUFFIXES])
-            result = cursor.fetchone()
+            cursor.execute(query.encode(), [name_pool(parameters.seed), *values, parameters.start, _SUFFIXES])
+            written = cursor.fetchone()
     except psycopg.Error as error:
         raise explained("nothing was simulated", error) from error
     finally:
         connection.remove_notice_handler(tell)
     progress("tidying up")
     connection.execute(_TIDY_UP)
-    return result
+    return written
 
 
 def name_pool(seed: int) -> list[str]:

@@ -25,6 +25,8 @@ select results_eq(
         + (select count(*) from kpi.session s) + (select count(*) from kpi.currency c)
         + (select count(*) from kpi.invoice_fate f) + (select count(*) from kpi.one_off_revenue o)
         + (select count(*) from kpi.unmatched_credits u) + (select count(*) from kpi.rejected_rows r)
+        + (select count(*) from kpi.warnings w) + (select count(*) from kpi.restatements() r)
+        + (select count(*) from kpi.mrr_monthly_as_of(1) m)
         + (select count(*) from kpi.batches b) + (select count(*) from kpi.mrr_explain('a', '2024-01-01') e)
     $$,
     $$ values (0::bigint) $$,
@@ -34,9 +36,9 @@ select results_eq(
     $$
     select
         kpi.mrr_at('a', '2024-01-01'), kpi.mrr_at('a', '2024-01-01', 'USD'), kpi.mrr_total_at('2024-01-01'),
-        kpi.mrr_total_at('2024-01-01', 'USD'), kpi.month_boundaries()
+        kpi.mrr_total_at('2024-01-01', 'USD'), kpi.mrr_total_as_of(1, '2024-01-01'), kpi.month_boundaries()
     $$,
-    $$ values (null::numeric, null::numeric, null::numeric, null::numeric, null::date[]) $$,
+    $$ values (null::numeric, null::numeric, null::numeric, null::numeric, null::numeric, null::date[]) $$,
     'without data MRR is unknown'
 );
 select results_eq(

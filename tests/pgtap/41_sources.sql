@@ -1,6 +1,6 @@
 -- What was brought in, what could not be read, the settings, and the currencies.
 begin;
-select plan(12);
+select plan(14);
 
 \ir companies/complete.sql
 
@@ -11,7 +11,7 @@ set files = '[{"role": "customers", "name": "customers.csv"}, {"role": "invoices
 
 insert into raw.rejected_row (batch_id, file_role, line_number, column_name, value, reason, content)
 values
-(1, 'invoices', 7, 'Total', '1.234,50', 'no amount', '{}'),
+(1, 'invoices', 7, 'Total', '1.234,50', 'not an amount', '{}'),
 (1, 'customers', 3, null, null, 'too few fields', '{}');
 
 select results_eq(
@@ -23,7 +23,7 @@ select results_eq(
     $$
     values
     (1::bigint, 'customers.csv', 3::bigint, null, null, 'too few fields'),
-    (1, 'invoices.csv', 7, 'Total', '1.234,50', 'no amount')
+    (1, 'invoices.csv', 7, 'Total', '1.234,50', 'not an amount')
     $$,
     'rejected_rows names file, line, column, value and reason of each row that could not be read'
 );
@@ -32,6 +32,18 @@ select results_eq(
     $$ select count(*), count(r.file) from kpi.rejected_rows r $$,
     $$ values (2::bigint, 0::bigint) $$,
     'rejected_rows has every row, also where the name of the file is not known'
+);
+
+select results_eq(
+    $$ select r.line_number from kpi.rejected_rows r where r.hint is not null order by r.line_number $$,
+    $$ values (3::bigint), (7) $$,
+    'rejected_rows says what to do about each'
+);
+update raw.rejected_row set superseded_by = 2 where line_number = 7;
+select results_eq(
+    $$ select r.line_number from kpi.rejected_rows r $$,
+    $$ values (3::bigint) $$,
+    'rejected_rows leaves out what a later import brought corrected'
 );
 
 -- kpi.settings and kpi.batches -------------------------------------------------------------
@@ -61,11 +73,11 @@ call pipeline.set_setting('observed_from', null);
 call pipeline.set_setting('counted_statuses', null);
 
 update meta.batch
-set files = '[{"role": "invoices", "name": "b.csv"}, {"role": "customers", "name": "a.csv"}]', details = '{"invoices": 17}'
+set files = '[{"role": "invoices", "name": "b.csv"}, {"role": "customers", "name": "a.csv"}]', details = '{"invoices": {"rows": 17, "new": 12, "changed": 0, "rejected": 5}}'
 where batch_id = 1;
 select results_eq(
     $$
-    select b.batch_id, b.kind, b.source, b.created_by, b.created_at = now(), b.files, b.details
+    select b.batch_id, b.kind, b.source, b.created_by, b.created_at = now(), b.files, b.details, b.summary
     from kpi.batches b
     where b.batch_id <= 2
     order by b.batch_id
@@ -74,11 +86,11 @@ select results_eq(
     values
     (
         1::bigint, 'import', 'stripe', session_user::text collate "C", true, 'b.csv, a.csv',
-        jsonb '{"invoices": 17}'
+        jsonb '{"invoices": {"rows": 17, "new": 12, "changed": 0, "rejected": 5}}', '17 invoices, 12 new, 5 rejected'
     ),
     (
         2, 'settings', null, session_user::text, true, null,
-        '{"setting": "observed_from", "old": null, "new": "2024-01-10"}'
+        '{"setting": "observed_from", "old": null, "new": "2024-01-10"}', 'observed_from: default → 2024-01-10'
     )
     $$,
     'batches tells what was brought in or changed, by whom and when'

@@ -56,7 +56,14 @@ READING = [
     ["one-off"],
     ["credits"],
     ["rejected"],
+    ["rejected", "--reasons"],
+    ["warnings"],
+    ["warnings", "--count"],
     ["batches"],
+    ["restatements"],
+    ["restatements", "1", "1"],
+    ["mrr", "--as-of", "1"],
+    ["mrr", "2024-02-10", "--as-of", "1"],
     ["settings"],
     ["fx"],
 ]
@@ -202,7 +209,11 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
-        (["import", "stripe", "--invoices", "nowhere.csv"], "nothing was imported"),
+        (["simulate", "--profile", "saas"], "this one holds data"),
+        (["simulate", "--profile", "bank"], "'--profile'"),
+        (["export", "stripe", "there", "--from", "soon"], "'soon' is not a day"),
+        (["export", "stripe", "there", "--from", "2024-02-02", "--through", "2024-02-01"], "upside down"),
+        (["import", "stripe", "--invoices", "nowhere.csv"], "No such file or directory"),
         (["start", "--stripe", "nowhere"], "there is no directory nowhere"),
         (["settings", "bogus", "1"], "unknown setting"),
         (["settings", "time_zone", "Mars"], "time_zone cannot be Mars"),
@@ -212,6 +223,17 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["migrate", "--rollback", "1"], "with the data in it"),
         (["kpis", "--format", "xml"], "'--format'"),
         (["nonsense"], "No such command"),
+        (["undo"], "this takes the last batch back"),
+        (["restatements", "7"], "there is no batch 7"),
+        (["restatements", "1", "7"], "there is no batch 7"),
+        (["mrr", "--as-of", "7"], "there is no batch 7"),
+        (["mrr", "abc_000001", "2024-02-10", "--as-of", "1"], "--as-of is for the company"),
+        (["rejected", "--csv", "-"], "no rows were rejected"),
+        (["rejected", "--only", "invoices"], "--only says which rows to write"),
+        (["import", "stripe"], "--invoices is missing"),
+        (["import", "stripe", "--customers", "x.csv"], "--invoices is missing"),
+        (["import", "stripe", "--invoices", "x.csv", "--corrections", "--replace"], "they neither replace"),
+        (["import", "stripe", "--invoices", "x.csv", "--dry-run"], "No such file or directory"),
         (["kpis", "--database", "postgresql://u:secret@127.0.0.1:1/x"], "cannot connect"),
         (["kpis", "--database", "what=ever"], "cannot be read"),
     ],
@@ -288,21 +310,54 @@ def monthly(url: str) -> list[tuple]:
         return connection.execute("select month, opening, closing, customers from kpi.mrr_monthly").fetchall()
 
 
-def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str) -> None:
+def test_a_rollback_and_a_migration_make_the_ledger_anew(database: str, repository: Path) -> None:
+    names = sorted(file.stem for file in (repository / "migrations").glob("*.sql") if ".rollback" not in file.name)
+
+    def down_and_up(first: str) -> None:
+        """Undo the migrations from the named one on, and do them again."""
+        steps = str(len(names) - names.index(first))
+        assert pgmrr(database, "migrate", "--rollback", steps, "--yes").returncode == 0
+        assert pgmrr(database, "migrate").returncode == 0
+
     with psycopg.connect(database, autocommit=True) as connection:
         simulate(connection, Parameters(companies=30, months=3))
     before = monthly(database)
     assert len(before) == 3
     assert before[-1][2] > 0
-    for steps in (1, 2):  # the ledger; the charges too
-        assert pgmrr(database, "migrate", "--rollback", str(steps), "--yes").returncode == 0
-        assert pgmrr(database, "migrate").returncode == 0
+    for first in ("0005_ledger", "0004_current_facts_and_charges"):
+        down_and_up(first)
         assert monthly(database) == before
-    # The facts too: then nothing is known, rather than an MRR of 0.
-    assert pgmrr(database, "migrate", "--rollback", "3", "--yes").returncode == 0
-    assert pgmrr(database, "migrate").returncode == 0
+    # Without the facts nothing is known, rather than an MRR of 0.
+    down_and_up("0003_versions_of_facts")
     assert monthly(database) == []
     assert "There are no invoices yet." in pgmrr(database, "coverage").stdout
+
+
+def test_a_richer_company_goes_out_as_a_stripe_export_and_comes_back(
+    database: str, new_database: Callable[..., str], template: str, tmp_path: Path
+) -> None:
+    simulated = pgmrr(database, "simulate", "--profile", "saas", "--companies", "80", "--months", "18")
+    assert simulated.returncode == 0, simulated.stderr
+    said = " ".join(simulated.stderr.split())
+    assert "80 customers acquired" in said
+    assert "the rules give the true MRR of" in said
+    written = pgmrr(database, "export", "stripe", str(tmp_path))
+    assert written.returncode == 0, written.stderr
+    assert written.stdout == ""
+    assert "customers.csv: 80 rows" in " ".join(written.stderr.split())
+    again = pgmrr(database, "export", "stripe", str(tmp_path))
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+    assert pgmrr(database, "export", "stripe", str(tmp_path), "--force", "--names").returncode == 0
+    files = ["--invoices", str(tmp_path / "invoices.csv"), "--customers", str(tmp_path / "customers.csv")]
+    copy = new_database(template=template)
+    assert pgmrr(copy, "import", "stripe", *files, "--complete").returncode == 0
+    queries = (
+        "select count(*), sum(total), sum(amount_paid) from billing.invoice",
+        "select count(*), sum(payment_count), min(name) from billing.customer",
+    )
+    for query in queries:
+        with psycopg.connect(database) as one, psycopg.connect(copy) as other:
+            assert one.execute(query).fetchone() == other.execute(query).fetchone()
 
 
 def test_two_starts_at_once_both_succeed(new_database: Callable[..., str]) -> None:
@@ -384,3 +439,74 @@ def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch)
     assert "2025-02*" in printed
     assert "12.3" in printed
     assert "…" not in printed
+
+
+def test_rejected_rows_go_out_and_come_back_corrected_and_are_taken_back(database: str, tmp_path: Path) -> None:
+    handmade = Path(__file__).parents[1] / "data" / "handmade" / "invoices.csv"
+    good = list(csv.reader(io.StringIO(handmade.read_text(encoding="utf-8"))))
+    bad = [list(row) for row in good]
+    total = good[0].index("Total")
+    bad[3][total] = "1.234,56"
+    files = {name: tmp_path / f"{name}.csv" for name in ("bad", "out", "missing/out")}
+    files["bad"].write_text("".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in bad), encoding="utf-8")
+
+    dry = pgmrr(database, "import", "stripe", "--invoices", str(files["bad"]), "--dry-run")
+    assert dry.returncode == 0
+    assert dry.stderr.splitlines()[-1] == "a dry run: nothing was kept"
+    assert pgmrr(database, "batches").stderr.startswith("no batches yet")
+    assert pgmrr(database, "import", "stripe", "--invoices", str(files["bad"])).returncode == 0
+    shown = json.loads(pgmrr(database, "rejected", "--format", "json").stdout)
+    assert [(row["file"], row["line_number"], row["column_name"], row["value"], row["reason"]) for row in shown] == [
+        ("bad.csv", 4, "Total", "1.234,56", "not an amount")
+    ]
+    assert shown[0]["hint"] == "Write digits with at most two decimals: 1234.56 or 1234,56."
+
+    assert list(csv.reader(io.StringIO(pgmrr(database, "rejected", "--csv", "-").stdout))) == [bad[0], bad[3]]
+    refused = pgmrr(database, "rejected", "--csv", str(files["missing/out"]))
+    assert refused.returncode == 1
+    assert "No such file or directory" in refused.stderr
+    assert pgmrr(database, "rejected", "--csv", str(files["out"])).returncode == 0
+    files["out"].write_text(files["out"].read_text().replace("1.234,56", good[3][total]))
+    again = pgmrr(database, "import", "stripe", "--corrections", "--invoices", str(files["out"]))
+    assert again.returncode == 0, again.stderr
+    assert pgmrr(database, "rejected").stderr == "no rows were rejected\n"
+    listed = json.loads(pgmrr(database, "batches", "--format", "json").stdout)
+    assert [row["summary"] for row in listed] == [
+        f"{len(good) - 1} invoices, {len(good) - 2} new, 1 rejected",
+        "corrections: 1 invoices, 1 new",
+    ]
+
+    assert "batch 2, import stripe" in pgmrr(database, "undo").stderr
+    assert "taken back: batch 2, import stripe" in pgmrr(database, "undo", "--yes").stderr
+    assert len(json.loads(pgmrr(database, "rejected", "--format", "json").stdout)) == 1
+    assert "taken back: batch 1" in pgmrr(database, "undo", "--yes").stderr
+    assert "nothing to take back" in pgmrr(database, "undo", "--yes").stderr
+
+
+def test_restatements_name_months_customers_and_invoices(database: str, tmp_path: Path) -> None:
+    handmade = Path(__file__).parents[1] / "data" / "handmade" / "invoices.csv"
+    assert pgmrr(database, "import", "stripe", "--invoices", str(handmade)).returncode == 0
+    top = json.loads(pgmrr(database, "top", "--limit", "1", "--format", "json").stdout)[0]
+    rows = list(csv.DictReader(io.StringIO(handmade.read_text(encoding="utf-8"))))
+    voided = [row for row in rows if row["Customer"] == top["customer_id"]]
+    for row in voided:
+        row["Status"] = "void"
+    with (tmp_path / "void.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert pgmrr(database, "import", "stripe", "--invoices", str(tmp_path / "void.csv")).returncode == 0
+
+    found = json.loads(pgmrr(database, "restatements", "--format", "json").stdout)
+    assert {row["customer_id"] for row in found} == {top["customer_id"]}
+    assert {invoice for row in found for invoice in row["invoice_ids"]} <= {row["id"] for row in voided}
+    assert found[-1]["change"] == -top["mrr"]
+    table = pgmrr(database, "restatements", "1", "2").stdout
+    assert "Restated months" in table
+    assert voided[0]["id"] in table
+    before, after = (json.loads(pgmrr(database, "mrr", "--as-of", batch, "--format", "json").stdout) for batch in "12")
+    assert before[-1]["closing"] - after[-1]["closing"] == pytest.approx(top["mrr"])
+    assert after == json.loads(pgmrr(database, "mrr", "--format", "json").stdout)
+    backwards = pgmrr(database, "restatements", "2", "1")
+    assert backwards.returncode == 1
+    assert "error: batch 2 comes after batch 1" in backwards.stderr

@@ -2,7 +2,7 @@
 
 import typer
 
-from pgmrr.cli import analysis, customers, data, figures, server, sources
+from pgmrr.cli import analysis, customers, data, export, figures, history, quarantine, server, sources
 
 app = typer.Typer(
     help="Revenue metrics from billing data, inside PostgreSQL.",
@@ -10,6 +10,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data.app, sources.app, figures.app, customers.app, analysis.app, server.app):
+for part in (
+    data.app,
+    sources.app,
+    figures.app,
+    customers.app,
+    analysis.app,
+    export.app,
+    history.app,
+    quarantine.app,
+    server.app,
+):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups

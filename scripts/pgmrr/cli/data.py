@@ -1,5 +1,6 @@
 """Commands that bring data in, and settings."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,13 @@ importing = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(importing, name="import")
+
+
+class Profile(StrEnum):
+    """The companies that can be simulated."""
+
+    abc = "abc"
+    saas = "saas"
 
 
 @app.command(epilog="Example: pgmrr start --stripe exports/")
@@ -48,26 +56,44 @@ def start(
         reports.print_kpis(connection, Format.table)
 
 
-@app.command(epilog="Example: pgmrr simulate --companies 100000 --months 24 --seed 7")
+@app.command(epilog="Example: pgmrr simulate --profile saas --companies 2000 --db saas")
 def simulate(
+    profile: Annotated[Profile, typer.Option(help="Which company is simulated.")] = Profile.abc,
     companies: Annotated[int, typer.Option(help="How many companies are acquired.")] = simulation.Parameters.companies,
-    months: Annotated[int, typer.Option(help="How many months are simulated.")] = simulation.Parameters.months,
+    months: Annotated[
+        int | None, typer.Option(help="How many months are simulated. [default: 12; of saas, 36]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = simulation.Parameters.seed,
-    start: Annotated[str, typer.Option(help="First day of the first month.")] = str(simulation.Parameters.start),
+    start: Annotated[
+        str | None, typer.Option(help="First day of the first month. [default: 2024-01-01; of saas, 2022-01-01]")
+    ] = None,
     url: Url = None,
     name: Name = None,
 ) -> None:
-    """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months."""
+    """Simulate ABC Enterprises: 500 companies, their sessions and invoices, over 12 months.
+
+    Or, as profile saas, a richer company over three years, with invoices of every kind that Stripe exports:
+    plans and seats, months and years, trials, free plans, coupons, taxes, two currencies, changes in mid-cycle,
+    failed payments, customers who leave and come back. Its true MRR is known, and held against what the rules
+    make of the invoices.
+    """
+    chosen = simulation.SaasParameters if profile is Profile.saas else simulation.Parameters
+    parameters = chosen(
+        companies, chosen.months if months is None else months, seed, chosen.start if start is None else day(start)
+    )
     database = choose(url, name)
     prepare(database)
-    _simulate(database, simulation.Parameters(companies, months, seed, day(start)))
+    if isinstance(parameters, simulation.SaasParameters):
+        _simulate_saas(database, parameters)
+    else:
+        _simulate(database, parameters)
 
 
 @importing.command(
     name="stripe", epilog="Example: pgmrr import stripe --invoices invoices.csv --customers customers.csv"
 )
 def import_stripe(
-    invoices: Annotated[Path, typer.Option(help="The invoices of a Stripe dashboard export, as CSV.")],
+    invoices: Annotated[Path | None, typer.Option(help="The invoices of a Stripe dashboard export, as CSV.")] = None,
     customers: Annotated[Path | None, typer.Option(help="The customers of it, as CSV.")] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Drop known invoices that the file should hold and does not.")
@@ -75,25 +101,25 @@ def import_stripe(
     complete: Annotated[
         bool, typer.Option("--complete", help="The export holds the company's whole life, not a part of it.")
     ] = False,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="The files hold rows that were rejected, corrected, and no others.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the report, and change nothing.")] = False,
     url: Url = None,
     name: Name = None,
 ) -> None:
     """Import a Stripe export. The same files again change nothing."""
+    if corrections and (replace or complete):
+        raise PgmrrError(
+            "corrections hold a few rows: they neither replace an export nor hold the company's whole life",
+            "leave out --replace and --complete",
+        )
+    if not invoices and not (corrections and customers):
+        raise PgmrrError("--invoices is missing", "pgmrr import stripe --invoices FILE --customers FILE")
     database = choose(url, name)
-    prepare(database)
-    _import_stripe(database, invoices, customers, replace=replace, complete=complete)
-
-
-@app.command(epilog="Example: pgmrr rejected --format csv")
-def rejected(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """List the rows that could not be read: file, line, column, value and reason."""
-    print_report(reports.REJECTED, url, name, format_)
-
-
-@app.command(epilog="Example: pgmrr batches --format json")
-def batches(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
-    """List what was brought in, and when."""
-    print_report(reports.BATCHES, url, name, format_)
+    prepare(database, dry_run=dry_run)
+    how = {"replace": replace, "complete_history": complete, "corrections": corrections, "dry_run": dry_run}
+    _import_stripe(database, invoices, customers, **how)
 
 
 @app.command(epilog="Example: pgmrr settings time_zone Europe/Berlin")
@@ -147,8 +173,12 @@ def stripe_files(directory: Path) -> tuple[Path, Path | None]:
     return invoices, customers if customers.is_file() else None
 
 
-def prepare(database: Database) -> None:
-    """Start the server where needed, and bring the schema up to date."""
+def prepare(database: Database, *, dry_run: bool = False) -> None:
+    """Start the server where needed, and bring the schema up to date; for a dry run, the server alone."""
+    if dry_run:
+        if database.server:
+            database.server.start()
+        return
     with show.progress() as progress:
         if database.server:
             progress("starting the server")
@@ -173,6 +203,22 @@ def _simulate(database: Database, parameters: simulation.Parameters) -> None:
     _report_simulation(done)
 
 
+def _simulate_saas(database: Database, parameters: simulation.SaasParameters) -> None:
+    with show.progress() as progress, writing(database) as connection:
+        done = simulation.simulate_saas(connection, parameters, progress)
+        progress("comparing with the true MRR")
+        found = simulation.accuracy(connection)
+    show.note(
+        f"simulated a company: {done.acquired:,} customers acquired, {done.paying:,} of them ever paid; "
+        f"{done.invoices:,} invoices"
+    )
+    if found.worst_total is not None:
+        show.note(
+            f"the rules give the true MRR of {found.right_customers:,} of {found.customers:,} customers back on every "
+            f"day; the total is off by up to {found.worst_total:.4%} ({found.worst_total_on})"
+        )
+
+
 def _report_simulation(done: simulation.SimulationResult) -> None:
     show.note(
         f"simulated ABC Enterprises: {done.acquired:,} companies acquired, {done.paying:,} of them "
@@ -180,13 +226,9 @@ def _report_simulation(done: simulation.SimulationResult) -> None:
     )
 
 
-def _import_stripe(
-    database: Database, invoices: Path, customers: Path | None, replace: bool = False, complete: bool = False
-) -> None:
+def _import_stripe(database: Database, invoices: Path | None, customers: Path | None, **options: bool) -> None:
     with show.progress() as progress, writing(database) as connection:
-        done = stripe.import_stripe(
-            connection, invoices, customers, replace=replace, complete_history=complete, progress=progress
-        )
+        done = stripe.import_stripe(connection, invoices, customers, progress=progress, **options)
     tell(done)
 
 

@@ -1,5 +1,6 @@
 """Commands that print figures."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -7,8 +8,9 @@ import typer
 from pgmrr import reports, show
 from pgmrr.cli.options import As, Day, Name, Url, day_of, is_day
 from pgmrr.cli.options import day as day_named
-from pgmrr.database import choose, reading
+from pgmrr.database import Database, choose, reading
 from pgmrr.errors import PgmrrError
+from pgmrr.reports.history import MONTHLY_AS_OF, TOTAL_AS_OF, require_batch
 from pgmrr.reports.segments import TRAILING, print_trailing
 from pgmrr.show import Format, Kind
 
@@ -30,6 +32,10 @@ def mrr(
         bool, typer.Option("--explain", help="Show the charges behind it, with their invoices.")
     ] = False,
     currency: Annotated[str | None, typer.Option(help="Convert to this currency.")] = None,
+    as_of: Annotated[
+        int | None,
+        typer.Option("--as-of", metavar="BATCH", help="As it was known after this batch: see pgmrr batches."),
+    ] = None,
     url: Url = None,
     name: Name = None,
     format_: As = Format.table,
@@ -37,6 +43,10 @@ def mrr(
     """Print MRR: by month, of the company on a day, or of a customer on a day."""
     if customer and day is None and is_day(customer):
         customer, day = None, customer
+    if as_of is not None:
+        _require_company(customer, currency, explain)
+        _print_as_of(choose(url, name), as_of, day_named(day), format_)
+        return
     asked = {"customer": customer, "day": day_named(day), "currency": currency}
     with reading(choose(url, name)) as connection:
         if currency and not customer and not day:
@@ -148,6 +158,28 @@ def print_report(
         show.rows(found, report.columns, format_, report.heading(connection), report.empty)
         if not found and report.is_clipped:
             reports.note_coverage(connection)
+
+
+def _require_company(*others: object) -> None:
+    """Raise PgmrrError where anything is asked with --as-of that past versions do not tell."""
+    if any(others):
+        raise PgmrrError("--as-of is for the company in its reporting currency", "pgmrr mrr 2024-06-30 --as-of 1")
+
+
+def _print_as_of(database: Database, batch: int, day: date | None, format_: Format) -> None:
+    """Print MRR as it was known after a batch, by month or on a day."""
+    with reading(database) as connection:
+        require_batch(connection, batch)
+        asked = {"batch": batch, "day": day}
+        if day:
+            found = TOTAL_AS_OF.ask(connection, asked)
+            show.rows(found, TOTAL_AS_OF.columns, format_, None, TOTAL_AS_OF.empty)
+            if found[0]["mrr"] is None:
+                show.note("not covered by what was known then")
+            return
+        found = MONTHLY_AS_OF.ask(connection, asked)
+        title = f"{reports.MONTHLY.heading(connection)}, as known after batch {batch}"
+        show.rows(found, reports.monthly_columns(found), format_, title, MONTHLY_AS_OF.empty)
 
 
 def _customer_title(row: show.Row) -> str:

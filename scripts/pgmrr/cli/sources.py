@@ -57,6 +57,10 @@ DateOrder = Annotated[Dates | None, typer.Option("--dates", help="The order of d
 DecimalSign = Annotated[Decimal | None, typer.Option("--decimal", help="The sign before the decimals of amounts.")]
 EndInclusive = Annotated[bool, typer.Option("--end-inclusive", help="An end is the last day of service.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Drop known rows that the file should hold and does not.")]
+Corrections = Annotated[
+    bool, typer.Option("--corrections", help="The file holds rows that were rejected, corrected, and no others.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the report, and change nothing.")]
 Complete = Annotated[
     bool, typer.Option("--complete-history", help="The data hold the company's whole life, not a part of it.")
 ]
@@ -80,6 +84,8 @@ def import_lines(
     end_inclusive: EndInclusive = False,
     complete_history: Complete = False,
     replace: Replace = False,
+    corrections: Corrections = False,
+    dry_run: DryRun = False,
     url: Url = None,
     name: Name = None,
 ) -> None:
@@ -99,11 +105,11 @@ def import_lines(
             beside,
             spelling=spelling,
             complete_history=complete_history,
-            replace=replace,
             progress=progress,
+            **_how(replace, corrections, dry_run),
         )
 
-    _run(bring, url, name)
+    _run(bring, url, name, dry_run=dry_run)
 
 
 @importing.command(
@@ -127,6 +133,8 @@ def import_periods(
         str | None, typer.Option("--as-of", help="The day through which the list is complete, as 2024-12-31.")
     ] = None,
     replace: Replace = False,
+    corrections: Corrections = False,
+    dry_run: DryRun = False,
     url: Url = None,
     name: Name = None,
 ) -> None:
@@ -142,10 +150,16 @@ def import_periods(
         beside = _customers("periods", customers, customer_columns, customers_query, source, progress)
         spelling = Spelling(currency, dates, decimal, end_inclusive)
         return billing.import_periods(
-            connection, inputs, beside, spelling=spelling, as_of=through, replace=replace, progress=progress
+            connection,
+            inputs,
+            beside,
+            spelling=spelling,
+            as_of=through,
+            progress=progress,
+            **_how(replace, corrections, dry_run),
         )
 
-    _run(bring, url, name)
+    _run(bring, url, name, dry_run=dry_run)
 
 
 @importing.command(
@@ -156,6 +170,7 @@ def import_stripe_sync(
     schema: Annotated[str, typer.Option(help="The schema with its tables.")] = "stripe",
     complete_history: Complete = False,
     replace: Replace = False,
+    dry_run: DryRun = False,
     url: Url = None,
     name: Name = None,
 ) -> None:
@@ -167,11 +182,11 @@ def import_stripe_sync(
             source,
             schema=schema,
             complete_history=complete_history,
-            replace=replace,
             progress=progress,
+            **_how(replace, False, dry_run),
         )
 
-    _run(bring, url, name)
+    _run(bring, url, name, dry_run=dry_run)
 
 
 def parse_map(texts: list[str] | None, option: str = "--map") -> dict[str, str]:
@@ -192,9 +207,18 @@ def parse_map(texts: list[str] | None, option: str = "--map") -> dict[str, str]:
     return columns
 
 
-def _run(bring: Callable[[psycopg.Connection, Progress], ImportReport], url: str | None, name: str | None) -> None:
+def _how(replace: bool, corrections: bool, dry_run: bool) -> dict[str, bool]:
+    """The flags of ``import_files``, where they go together."""
+    if replace and corrections:
+        raise PgmrrError("corrections hold a few rows: they do not replace a file", "leave out --replace")
+    return {"replace": replace, "corrections": corrections, "dry_run": dry_run}
+
+
+def _run(
+    bring: Callable[[psycopg.Connection, Progress], ImportReport], url: str | None, name: str | None, *, dry_run: bool
+) -> None:
     database = choose(url, name)
-    prepare(database)
+    prepare(database, dry_run=dry_run)
     with show.progress() as progress, writing(database) as connection:
         done = bring(connection, progress)
     tell(done)

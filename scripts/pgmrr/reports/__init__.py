@@ -241,36 +241,6 @@ CREDITS = Report(
     "every credit was matched",
 )
 
-REJECTED = Report(
-    """
-    select batch_id, file, line_number, column_name, value, reason
-    from kpi.rejected_rows
-    order by batch_id, file, line_number
-    """,
-    [
-        Column("batch_id", "Batch", Kind.count),
-        Column("file", "File"),
-        Column("line_number", "Line"),
-        Column("column_name", "Column"),
-        Column("value", "Value"),
-        Column("reason", "Reason"),
-    ],
-    "no rows were rejected",
-)
-
-BATCHES = Report(
-    "select batch_id, kind, source, created_at, created_by, files, details from kpi.batches order by batch_id",
-    [
-        Column("batch_id", "Batch", Kind.count),
-        Column("kind", "Kind"),
-        Column("source", "Source"),
-        Column("created_at", "Written"),
-        Column("created_by", "By"),
-        Column("files", "Files"),
-    ],
-    "no batches yet: pgmrr simulate, or pgmrr import stripe",
-)
-
 SETTINGS = Report(
     "select name, value, meaning from kpi.settings",
     [Column("name", "Setting"), Column("value", "Value"), Column("meaning", "Meaning")],

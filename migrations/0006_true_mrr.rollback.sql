@@ -1,0 +1,1 @@
+drop table ledger.true_mrr_cents;

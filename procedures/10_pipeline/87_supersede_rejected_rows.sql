@@ -1,0 +1,49 @@
+-- Which rejected rows of earlier files are done with by import p_batch? They are superseded.
+--
+-- A rejected row is, where the import has a row that corrects it, or the same row rejected
+-- again, unless the import's files are older than the one that the row stood in: what that
+-- one said is missing still. A row without an id cannot be followed; it is done with by a
+-- later export that covers all the dates of its file (of customers: by any later customer
+-- file), since that has the row too, right or rejected again.
+create or replace procedure pipeline.supersede_rejected_rows(p_batch bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update raw.rejected_row r
+    set superseded_by = p_batch
+    from pg_temp.corrected c
+    join meta.batch earlier
+        on earlier.batch_id = c.batch_id
+    join meta.batch own
+        on own.batch_id = p_batch
+    where r.batch_id = c.batch_id
+        and r.file_role = c.file_role
+        and r.line_number = c.rejected_line
+        and (own.as_of < earlier.as_of) is not true;
+
+    update raw.rejected_row r
+    set superseded_by = p_batch
+    from meta.batch earlier
+    join meta.batch own
+        on own.source = earlier.source
+    where r.batch_id = earlier.batch_id
+        and r.row_id is null
+        and r.superseded_by is null
+        and own.batch_id = p_batch
+        and own.batch_id > earlier.batch_id
+        and own.details -> 'corrections' is null
+        and (own.as_of < earlier.as_of) is not true
+        and case
+            when r.file_role = 'customers'
+                then pg_catalog.jsonb_path_exists(own.files, '$[*] ? (@.role == "customers")')
+            else own.first_invoice_at <= earlier.first_invoice_at
+                and own.last_invoice_at >= earlier.last_invoice_at
+        end;
+end;
+$$;
+
+comment on procedure pipeline.supersede_rejected_rows(bigint) is
+    'Supersedes the rejected rows of earlier files that an import has corrected, or has again.';
+revoke all on procedure pipeline.supersede_rejected_rows(bigint) from public;
+grant execute on procedure pipeline.supersede_rejected_rows(bigint) to pgmrr_writer;
