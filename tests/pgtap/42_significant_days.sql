@@ -1,6 +1,6 @@
 -- Days, weeks and months in which MRR changed unusually, and who made it.
 begin;
-select plan(18);
+select plan(19);
 
 \ir companies/complete.sql
 
@@ -228,6 +228,40 @@ select results_eq(
     $$,
     'a range upside down, a grain and a threshold that are none are refused'
 );
+
+-- Customers who were there before ------------------------------------------------------------
+--
+-- With a truncated history, a customer whose first invoice renews becomes visible on 02-06, with
+-- 500. That is no change of MRR; that it leaves on 03-06 is one.
+insert into raw.customer (customer_id, batch_id, is_listed) values ('old', 1, true);
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at,
+    period_start, period_end, line_period_start, line_period_end, total
+)
+values (
+    'old', 'in_old', 1, 'sub_old', 'EUR', 'paid', '2024-02-06 00:00 UTC', '2024-01-06 00:00 UTC', '2024-02-06 00:00 UTC',
+    '2024-02-06 00:00 UTC', '2024-03-06 00:00 UTC', 50000
+);
+update meta.batch set is_truncated = true;
+call pipeline.rebuild();
+select results_eq(
+    $$
+    select c.first_on, c.change, (
+        select string_agg(m.kind || ' ' || round(m.change, 2), ', ') from kpi.movements(c.first_on, c.first_on) m
+    ), (select count(*) from kpi.significant_day_drivers(c.first_on))
+    from kpi.period_changes('day') c
+    where c.first_on in ('2024-02-06', '2024-03-06')
+    $$,
+    $$
+    values
+    (date '2024-02-06', 0.00, 'preexisting 500.00', 0::bigint),
+    ('2024-03-06', -500.00, 'churn -500.00', 1)
+    $$,
+    'a customer who becomes visible is no change, and no driver'
+);
+delete from raw.invoice where customer_id = 'old';
+update meta.batch set is_truncated = false;
+call pipeline.rebuild();
 
 -- Weekdays from 8 weeks on ---------------------------------------------------------------------
 --

@@ -5,17 +5,17 @@ select plan(13);
 
 create temp view rows_of_all as
 select
-    (select count(*) from kpi.period_changes('day') c) as periods,
-    (select count(*) from kpi.significant_days() d) + (select count(*) from kpi.significant_periods('week') w)
-    + (select count(*) from kpi.significant_day_drivers() d) as significant,
-    (select count(*) from kpi.compare_profiles() c) as compared,
-    (select count(*) from kpi.profile_differences() d) as differences,
-    (select count(*) from kpi.billing_health_monthly h) as billed,
-    (select count(*) from kpi.never_paid n) + (select count(*) from kpi.stale_drafts d)
-    + (select count(*) from kpi.possible_replacements r) as listed,
-    (select count(*) from kpi.usage_at_risk() r) + (select count(*) from kpi.usage_changes() c)
-    + (select count(*) from kpi.engagement_distribution e) as usage,
-    (select count(*) from kpi.usage_and_churn() u) as relations;
+    (select count(*) from kpi.period_changes('day')) as periods,
+    (select count(*) from kpi.significant_days()) + (select count(*) from kpi.significant_periods('week'))
+    + (select count(*) from kpi.significant_day_drivers()) as significant,
+    (select count(*) from kpi.compare_profiles()) as compared,
+    (select count(*) from kpi.profile_differences()) as differences,
+    (select count(*) from kpi.billing_health_monthly) as billed,
+    (select count(*) from kpi.never_paid) + (select count(*) from kpi.stale_drafts)
+    + (select count(*) from kpi.possible_replacements) as listed,
+    (select count(*) from kpi.usage_at_risk()) + (select count(*) from kpi.usage_changes())
+    + (select count(*) from kpi.engagement_distribution) as usage,
+    (select count(*) from kpi.usage_and_churn()) as relations;
 
 -- Without data -----------------------------------------------------------------------------------
 

@@ -292,6 +292,12 @@ def test_billed_money_is_that_of_the_file(real: psycopg.Connection) -> None:
         for name, value in values.items():
             assert abs(Fraction(value) - expected[month][name]) < Fraction(1, 10**9), (month, name)
     assert sum(values["invoices"] for values in found.values()) == 8075
+    for shares in real.execute(
+        "select paid_share, open_share, uncollectible_share, late_share, void_share, draft_share"
+        " from kpi.billing_health_monthly"
+    ):
+        assert all(0 <= share <= 1 for share in shares)
+        assert abs(sum(shares[:3]) - 1) < Decimal("1e-15")
 
 
 def test_who_never_paid_has_no_paid_invoice_in_the_file(real: psycopg.Connection) -> None:
