@@ -173,7 +173,7 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["top", "--limit", "0"], "'--limit'"),
         (["simulate"], "this one holds data"),
         (["simulate", "--start", "soon"], "'soon' is not a day"),
-        (["import", "stripe", "--invoices", "nowhere.csv"], "nothing was imported"),
+        (["import", "stripe", "--invoices", "nowhere.csv"], "nowhere.csv: No such file or directory"),
         (["start", "--stripe", "nowhere"], "there is no directory nowhere"),
         (["settings", "bogus", "1"], "unknown setting"),
         (["settings", "time_zone", "Mars"], "time_zone cannot be Mars"),
