@@ -4,13 +4,17 @@
 --     2025-02-27 9:56                  UTC, as pipeline.parse_time reads it
 --     2025-02-27 09:56:30.5+02:00      the moment that it says; Z, +02 and +0200 as well
 --
--- NULL where it is empty or no such time exists (2025-02-30).
+-- NULL where it is empty or no such time exists (2025-02-30). The usual form of a day comes
+-- first, as in pipeline.parse_time.
 create or replace function pipeline.parse_moment(p_text text, p_zone text)
 returns timestamptz
 language sql
 stable
 parallel safe
 return case
+    when left(p_text, 5) = any(pipeline.usual_spellings('year'))
+        and substr(p_text, 6) = any(pipeline.usual_spellings('day'))
+        then p_text::timestamp at time zone p_zone
     when length(p_text) <= 10
         then (pipeline.parse_time(p_text) at time zone 'UTC') at time zone p_zone
     when p_text ~ '^[0-9-]{8,10}[ T][0-9:]{4,8}$'

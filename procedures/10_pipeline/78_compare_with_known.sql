@@ -63,6 +63,9 @@ begin
             and o.problem is null
     ) c
     where c.line_number = r.line_number;
+
+    -- What follows joins by state: without statistics of it, by nested loops that take hours.
+    analyze pg_temp.read_invoices;
 end;
 $$;
 

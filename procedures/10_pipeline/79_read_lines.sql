@@ -124,6 +124,9 @@ begin
         offset 0
     ) p;
 
+    -- How many rows are rejected decides how they are best joined.
+    analyze pg_temp.read_invoices;
+
     update pg_temp.read_invoices r
     set problem = array['id', 'another line of its invoice was rejected']
     from (

@@ -318,8 +318,11 @@ $$;
 
 select set_eq(
     $$ select c.name from call c where pg_temp.rows_as_reader(c.statement) = 0 $$,
+    $$
+    values
     ('never_paid'), ('one_off_revenue'), ('possible_replacements'), ('restatements'), ('stale_drafts'),
     ('unmatched_credits')
+    $$,
     'a reader gets rows from every function and view that has something to tell'
 );
 set local role pgmrr_reader;

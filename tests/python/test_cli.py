@@ -213,7 +213,7 @@ def test_unknown_mrr_is_told_apart_from_none(abc: str) -> None:
         (["simulate", "--profile", "bank"], "'--profile'"),
         (["export", "stripe", "there", "--from", "soon"], "'soon' is not a day"),
         (["export", "stripe", "there", "--from", "2024-02-02", "--through", "2024-02-01"], "upside down"),
-        (["import", "stripe", "--invoices", "nowhere.csv"], "No such file or directory"),
+        (["import", "stripe", "--invoices", "nowhere.csv"], "nowhere.csv: No such file or directory"),
         (["start", "--stripe", "nowhere"], "there is no directory nowhere"),
         (["settings", "bogus", "1"], "unknown setting"),
         (["settings", "time_zone", "Mars"], "time_zone cannot be Mars"),

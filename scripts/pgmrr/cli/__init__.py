@@ -21,5 +21,5 @@ for part in (
     quarantine.app,
     server.app,
 ):
-    app.registered_commands += part.registered_commands
-    app.registered_groups += part.registered_groups
+    app.registered_commands += part.app.registered_commands
+    app.registered_groups += part.app.registered_groups
