@@ -66,8 +66,8 @@ where c.months = 1
     and exists (
         select
         from invoice i
-        where i.invoice_id in (c.bill || '0', c.bill || '1')
-            and i.status = 'open'
+        where i.status = 'open'
+            and left(i.invoice_id, -1) = c.bill
     )
 union all
 -- Half a cent of rounding in each of four roundings, scaled from the rest to the cycle.

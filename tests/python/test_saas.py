@@ -25,7 +25,9 @@ from reference import add_months, evaluate, read_stripe_export
 
 WORLD = SaasParameters(companies=6000)
 LIMITS = Path(__file__).with_name("saas_limits.sql")
-TOLERANCE = Decimal("0.05")
+
+# By customer and currency: (kind, first day, last day).
+Limits = dict[tuple[str, str], list[tuple[str, date, date]]]
 
 # The window that is cut out of the three years: 2023-07-01 to 2024-03-31.
 WINDOW = date(2023, 7, 1), date(2024, 3, 31)
@@ -98,6 +100,12 @@ def world(databases: NewDatabase, template: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def known_limits(world: str) -> Limits:
+    """What happens in it that the rules can't tell."""
+    return limits(world)
+
+
+@pytest.fixture(scope="module")
 def complete(databases: NewDatabase, template: str, world: str) -> str:
     """A database into which an export of all that the company has was imported."""
     return imported(databases(template=template), world, complete_history=True)
@@ -142,7 +150,7 @@ def deviations(url: str) -> list[Deviation]:
         return [Deviation(*row) for row in connection.execute(query)]
 
 
-def limits(url: str, parameters: SaasParameters = WORLD) -> dict[tuple[str, str], list[tuple[str, date, date]]]:
+def limits(url: str, parameters: SaasParameters = WORLD) -> Limits:
     """What the rules can't tell: (kind, first day, last day) by customer and currency."""
     found = defaultdict(list)
     with reading(url) as connection:
@@ -150,12 +158,13 @@ def limits(url: str, parameters: SaasParameters = WORLD) -> dict[tuple[str, str]
             "create temp table cycle as select * from simulation.saas_cycles(%s, %s, %s, %s, 1)",
             [parameters.companies, parameters.months, parameters.seed, parameters.start],
         )
+        connection.execute("analyze cycle")
         for customer, currency, *event in connection.execute(LIMITS.read_text(encoding="utf-8")):
             found[customer, currency].append(tuple(event))
     return found
 
 
-def limit_of(deviation: Deviation, known: dict[tuple[str, str], list[tuple[str, date, date]]]) -> str | None:
+def limit_of(deviation: Deviation, known: Limits) -> str | None:
     """The kind of event that explains a deviation."""
     events = known[deviation.customer, deviation.currency]
     kinds = sorted({kind for kind, first, last in events if first <= deviation.last_on and deviation.first_on <= last})
@@ -452,7 +461,7 @@ def test_accuracy_of_an_empty_database_is_none(database: str) -> None:
 
 
 @pytest.mark.parametrize("history", ["world", "complete"])
-def test_the_rules_give_the_true_mrr_back(request: pytest.FixtureRequest, world: str, history: str) -> None:
+def test_the_rules_give_the_true_mrr_back(request: pytest.FixtureRequest, known_limits: Limits, history: str) -> None:
     """From the invoices themselves, and from an export of them, whose times are whole minutes."""
     url = request.getfixturevalue(history)
     with reading(url) as connection:
@@ -461,20 +470,21 @@ def test_the_rules_give_the_true_mrr_back(request: pytest.FixtureRequest, world:
     assert covered >= 1094
     assert found.customers > 4500
     assert found.right_customers / found.customers >= 0.995
-    known = limits(world)
-    kinds = {deviation: limit_of(deviation, known) for deviation in deviations(url)}
+    kinds = {deviation: limit_of(deviation, known_limits) for deviation in deviations(url)}
     assert [deviation for deviation, kind in kinds.items() if kind is None] == []
     assert len({deviation.customer for deviation in kinds}) == found.customers - found.right_customers
 
 
 @pytest.mark.parametrize("history", ["world", "complete"])
-def test_the_total_is_true_where_the_rules_can_tell(request: pytest.FixtureRequest, world: str, history: str) -> None:
+def test_the_total_is_true_where_the_rules_can_tell(
+    request: pytest.FixtureRequest, known_limits: Limits, history: str
+) -> None:
     """Without the few customers whom an event concerns that no rule tells (they count in the test above)."""
     url = request.getfixturevalue(history)
     untold = sorted(
         {
             customer
-            for (customer, _), events in limits(world).items()
+            for (customer, _), events in known_limits.items()
             if any(kind != "cents of a short proration" for kind, _, _ in events)
         }
     )
@@ -498,7 +508,7 @@ def test_a_cut_window_loses_what_coverage_announces_and_nothing_else(world: str,
     assert reasons["monthly, left in the first month", "less"] > 100
     # What can't be seen is missing, and never too much; but the price of an implied cycle is that of the next.
     more = {reason for (reason, sign), count in reasons.items() if sign == "more" and count}
-    assert more <= {"price of an implied cycle", "the rules can't tell", "credited from a hidden term"}
+    assert more <= {"price of an implied cycle", "the rules can't tell"}
     assert reasons["price of an implied cycle", "more"] > 0
 
 
@@ -581,4 +591,4 @@ def test_a_hundred_thousand_companies(database: str) -> None:
     assert result.acquired == 100_000
     assert result.invoices > 1_000_000
     assert found.right_customers / found.customers >= 0.995
-    assert found.worst_total < Decimal("0.0005")
+    assert found.worst_total < Decimal("0.001")
