@@ -351,12 +351,15 @@ where p.pronamespace = 'kpi'::regnamespace;
 
 select set_eq(
     $$ select e.name from example e $$,
+    $$
+    values
     ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('compare_profiles'), ('concentration'),
     ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_explain'), ('mrr_monthly_as_of'), ('mrr_monthly_by'),
     ('mrr_total_as_of'), ('mrr_total_at'), ('price_band'), ('profile_differences'), ('renewals'),
     ('renewals_monthly'), ('restatements'), ('retention'), ('retention_by'), ('retention_trailing'),
     ('segment'), ('significant_day_drivers'), ('significant_days'), ('significant_periods'),
     ('usage_and_churn'), ('usage_at_risk'), ('usage_changes')
+    $$,
     'the comment of every function that people call has an example'
 );
 select is_empty(
