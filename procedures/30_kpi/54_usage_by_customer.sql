@@ -14,6 +14,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with period as (
         select

@@ -18,6 +18,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with asked as (
         select coalesce(p_date, v.complete_through) as day

@@ -22,6 +22,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with used as (
         select

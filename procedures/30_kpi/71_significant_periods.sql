@@ -36,6 +36,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = ''
+set jit = off
 as $$
 declare
     v_problem text := case

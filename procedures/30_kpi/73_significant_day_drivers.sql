@@ -19,6 +19,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     select
         d.first_on,

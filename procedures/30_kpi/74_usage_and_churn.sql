@@ -37,6 +37,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with stratum as (
         select

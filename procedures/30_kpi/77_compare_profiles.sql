@@ -9,7 +9,8 @@
 -- customers make a difference is answered by kpi.profile_differences. Error MR006 where the
 -- range is upside down.
 --
--- Steps are materialized, so that each is done once, whatever the planner believes.
+-- Steps are materialized, so that each is done once, whatever the planner believes; and plans
+-- of this size take longer to compile than to run.
 create or replace function kpi.compare_profiles(p_from date default null, p_to date default null)
 returns table (
     metric text,
@@ -27,6 +28,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with asked as materialized (
         select

@@ -20,6 +20,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with asked as materialized (
         select
