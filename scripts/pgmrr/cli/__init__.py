@@ -10,16 +10,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (
-    data.app,
-    sources.app,
-    figures.app,
-    customers.app,
-    analysis.app,
-    export.app,
-    history.app,
-    quarantine.app,
-    server.app,
-):
+for part in (data, sources, quarantine, history, figures, customers, analysis, export, server):
     app.registered_commands += part.app.registered_commands
     app.registered_groups += part.app.registered_groups
