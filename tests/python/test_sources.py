@@ -1,6 +1,7 @@
 """Lines of invoices and periods of subscriptions as facts: from CSV, gzip, Parquet, and the tables of a database."""
 
 import gzip
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
+from pgmrr import csv_tokens
 from pgmrr.billing import Spelling, import_lines, import_periods, import_stripe_sync
 from pgmrr.errors import PgmrrError
 from pgmrr.import_report import ImportReport
@@ -881,6 +883,25 @@ def test_an_invoice_that_the_engine_learns_more_of_is_replaced(desk: Desk, sync_
 def test_a_database_without_the_engines_tables_is_said_to_be_so(desk: Desk, shop: str) -> None:
     with pytest.raises(PgmrrError, match=r'the lines of the sync engine .*relation "invoices" does not exist'):
         import_stripe_sync(desk.connection, shop)
+
+
+# -- the documentation ----------------------------------------------------------------------------
+
+
+def test_every_reason_of_a_rejection_is_documented(repository: Path) -> None:
+    readers = sorted((repository / "procedures" / "10_pipeline").glob("*_read_*.sql"))
+    readers += (repository / "procedures" / "10_pipeline").glob("*_reject_ids_of_other_sources.sql")
+    problems = (repository / "procedures" / "10_pipeline").glob("*_problem.sql")
+    reasons = {
+        *(reason for file in readers for reason in re.findall(r"array\['\w+', '([^']+)'\]", file.read_text())),
+        *(reason for file in problems for reason in re.findall(r"(?:then|else) '([^']+)'\n", file.read_text())),
+        *re.findall(
+            r'"((?:too|broken|not|contains|line)[^"]+)"\)?(?: if|,|$|\n)', Path(csv_tokens.__file__).read_text()
+        ),
+    }
+    assert len(reasons) > 15
+    text = (repository / "docs" / "sources.md").read_text()
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
 
 
 # -- the command line -----------------------------------------------------------------------------
