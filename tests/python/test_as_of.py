@@ -24,7 +24,7 @@ MOVEMENTS = """
     where m.change <> 0
 """
 CHARGES = """
-    select c.customer_id, c.invoice_id, c.currency, c.starts_on, c.ends_on, c.mrr
+    select c.customer_id, c.invoice_id, c.currency, c.starts_on, least(c.ends_on, date '9999-12-31'), c.mrr
     from pipeline.charges(null, %s) c
     where c.starts_on < c.ends_on
 """
