@@ -10,7 +10,8 @@
 -- both by tenths, and damping 0.80, 0.85, 0.90, 0.95, 0.98, an origin takes those with the
 -- least sum of squared errors up to it. The first error is none, since the trend began with
 -- it; three parameters leave n - 3 of n errors, at least 2, to judge the spread from, and
--- each counts as larger by sqrt(n / (n - 3)).
+-- each counts as larger by sqrt(n / (n - 3)). The trend is uncertain as a mean of n changes is
+-- (`drifts`).
 --
 -- In double precision: what is estimated is no money yet.
 create or replace function kpi.forecast_damped_trend(p_levels numeric[])
@@ -87,7 +88,7 @@ begin atomic
                 and e.period between 1 and b.period
         ),
         b.freedom,
-        false
+        true
     from best b;
 end;
 

@@ -15,6 +15,7 @@ returns table (
     expansion numeric,
     contraction_share numeric,
     churn_share numeric,
+    mean_opening numeric,
     gains numeric[],
     contraction_shares numeric[],
     churn_shares numeric[],
@@ -45,6 +46,7 @@ begin atomic
             avg(h.expansion) as expansion,
             coalesce(least(sum(- h.contraction) / nullif(sum(h.opening), 0), 1), 0) as contraction_share,
             coalesce(least(sum(- h.churn) / nullif(sum(h.at_risk), 0), 1), 0) as churn_share,
+            avg(h.opening) as mean_opening,
             array_agg(h.new + h.reactivation + h.expansion order by h.period) as gains,
             array_agg(coalesce(- h.contraction / nullif(h.opening, 0), 0) order by h.period) as contraction_shares,
             array_agg(coalesce(least(- h.churn / nullif(h.at_risk, 0), 1), 0) order by h.period) as churn_shares
@@ -84,6 +86,7 @@ begin atomic
         r.expansion,
         r.contraction_share,
         r.churn_share,
+        r.mean_opening,
         r.gains,
         r.contraction_shares,
         r.churn_shares,

@@ -4,7 +4,8 @@
 -- By bootstrap: p_paths futures, in each of whose periods gains and shares of loss deviate from
 -- their means as they did in one past period, drawn as a whole, so that what went together
 -- stays together. The spread and the means are uncertain as well, as in
--- kpi.forecast_level_spread.
+-- kpi.forecast_level_spread. And the fewer customers are left, the more chance does: where MRR
+-- falls below the mean opening of the past periods, shares deviate more, by the square root.
 create or replace function kpi.forecast_movement_spread(
     p_origins integer[], p_steps integer, p_paths integer, p_probabilities numeric[]
 )
@@ -28,6 +29,7 @@ begin atomic
             d.contraction_shares,
             d.churn_shares,
             d.count,
+            r.mean_opening::double precision as mean_opening,
             r.paid_beyond::double precision[] as paid_beyond
         from kpi.forecast_rates(p_steps) r
         -- Deviations from their means, larger by sqrt(n / (n - 1)) for the means they made.
@@ -97,14 +99,18 @@ begin atomic
             greatest(
                 w.mrr
                 + w.gain + w.scale * r.gains[d.place]
-                - (w.contraction_share + w.scale * r.contraction_shares[d.place]) * w.mrr
-                - (w.churn_share + w.scale * r.churn_shares[d.place]) * greatest(w.mrr - r.paid_beyond[w.step + 1], 0),
+                - (w.contraction_share + d.chance * r.contraction_shares[d.place]) * w.mrr
+                - (w.churn_share + d.chance * r.churn_shares[d.place]) * greatest(w.mrr - r.paid_beyond[w.step + 1], 0),
                 0
             )
         from walk w
         join rate r
             on r.origin = w.origin
-        cross join lateral (select 1 + kpi.draw(w.path, w.step + 1) % r.count as place) d
+        cross join lateral (
+            select
+                1 + kpi.draw(w.path, w.step + 1) % r.count as place,
+                w.scale * sqrt(greatest(r.mean_opening / nullif(w.mrr, 0), 1)) as chance
+        ) d
         where w.step < p_steps
     )
     select
