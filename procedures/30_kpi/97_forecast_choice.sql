@@ -1,15 +1,19 @@
 -- Which method does `auto` take at the end of each period, and why? One row an origin.
 --
 -- The one with the least mean absolute error over all forecasts that could be judged by then,
--- the same for every method; but `movements`, which knows the renewals ahead and says what it
--- expects by kind, gives way only to a method whose lead over it, averaged by origin, is more
--- than its standard error: a smaller one may be luck. Where the forecasts come from fewer
--- than three origins, nothing is judged, and `movements` is taken.
+-- the same for every method. But forecasts from neighbouring origins share their luck, so
+--
+-- - nothing is judged before there are twice as many origins as the longest forecast tried has
+--   periods, and `movements` is taken, which knows the renewals ahead and says what it expects
+--   by kind;
+-- - `movements` gives way only to a method that is better by a tenth or more, and whose lead
+--   over it, averaged by origin, is more than its standard error.
 create or replace view kpi.forecast_choice as
 with tried as materialized (
     select
         t.method,
         t.origin,
+        t.step,
         t.origin + t.step as known_at,
         abs(t.error) as error,
         min(abs(t.error)) filter (where t.method = 'movements') over (partition by t.origin, t.step) as movements_error
@@ -21,6 +25,7 @@ by_origin as (
         t.method,
         t.origin as tried_at,
         count(t.error) as tries,
+        max(t.step) as longest,
         sum(t.error) as error,
         avg(t.movements_error - t.error) as lead
     from kpi.forecast_status s
@@ -36,31 +41,45 @@ judged as (
         b.method,
         count(b.tried_at) as origins,
         sum(b.tries)::bigint as tries,
+        coalesce(count(b.tried_at) >= 2 * max(b.longest), false) as is_judged,
         sum(b.error) / nullif(sum(b.tries), 0) as mae,
         avg(b.lead) as lead,
         stddev_samp(b.lead) / sqrt(count(b.lead)) as lead_error
     from by_origin b
     group by b.origin, b.method
 ),
-ranked as (
+compared as (
     select
         j.origin,
         j.origins,
         j.tries,
-        j.origins >= 3 as is_judged,
+        j.is_judged,
         j.method,
         j.mae,
         min(j.mae) filter (where j.method = 'movements') over at_origin as movements_mae,
         min(j.mae) filter (where j.method = 'naive') over at_origin as naive_mae,
-        row_number() over (
-            at_origin
-            order by
-                coalesce(j.origins >= 3 and (j.lead > j.lead_error or j.method = 'movements'), false) desc,
-                j.mae,
-                j.method
-        ) as place
+        j.lead > j.lead_error as leads
     from judged j
     window at_origin as (partition by j.origin)
+),
+ranked as (
+    select
+        c.origin,
+        c.origins,
+        c.tries,
+        c.is_judged,
+        c.method,
+        c.mae,
+        c.movements_mae,
+        c.naive_mae,
+        row_number() over (
+            partition by c.origin
+            order by
+                coalesce(c.method = 'movements' or (c.leads and c.mae <= 0.9 * c.movements_mae), false) desc,
+                c.mae,
+                c.method
+        ) as place
+    from compared c
 )
 select
     r.origin,
