@@ -398,7 +398,15 @@ begin atomic
         select
             case when s.is_possible then 'medium' else 'high' end,
             'short history',
-            s.explanation,
+            case
+                when s.is_possible then format(
+                    'A forecast rests on %s %ss and reaches %s ahead.',
+                    s.periods,
+                    s.grain,
+                    case s.reach_months when 1 then 'a month' else s.reach_months || ' months' end
+                )
+                else s.explanation
+            end,
             c.mrr,
             'kpi.forecast_status'
         from company c

@@ -25,7 +25,20 @@ values
 ('biggest_customers', $$ select * from kpi.biggest_customers('2024-02-29', 3) $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
+('draw', $$ select kpi.draw(1, 1) $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
+('forecast', $$ select * from kpi.forecast() $$),
+('forecast_backtest', $$ select * from kpi.forecast_backtest() $$),
+('forecast_boundaries', $$ select kpi.forecast_boundaries(3) $$),
+('forecast_damped_trend', $$ select * from kpi.forecast_damped_trend('{1, 2, 4}') $$),
+('forecast_drift', $$ select * from kpi.forecast_drift('{1, 2, 4}') $$),
+('forecast_level_spread', $$ select * from kpi.forecast_level_spread('{4}', 2, 10, '{0.1, 0.9}') $$),
+('forecast_months', $$ select * from kpi.forecast_months(3) $$),
+('forecast_movement_spread', $$ select * from kpi.forecast_movement_spread('{4}', 2, 10, '{0.1, 0.9}') $$),
+('forecast_movements', $$ select * from kpi.forecast_movements(2) $$),
+('forecast_naive', $$ select * from kpi.forecast_naive('{1, 2, 4}') $$),
+('forecast_points', $$ select * from kpi.forecast_points(2) $$),
+('forecast_rates', $$ select * from kpi.forecast_rates(2) $$),
 ('month_boundaries', $$ select kpi.month_boundaries() $$),
 ('movements', $$ select * from kpi.movements('2024-02-01', '2024-03-31') $$),
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
@@ -34,6 +47,9 @@ values
 ('retention', $$ select * from kpi.retention('2024-02-01', '2024-03-31') $$),
 ('retention_by_period', $$ select * from kpi.retention_by_period('{2024-02-01, 2024-03-01}') $$),
 ('retention_of', $$ select * from kpi.retention_of('{2024-02-01, 2024-03-01}') $$),
+('risks', $$ select * from kpi.risks() $$),
+('scenario', $$ select * from kpi.scenario() $$),
+('term_calendar', $$ select * from kpi.term_calendar('{2024-02-01, 2024-03-01}') $$),
 ('waterfall', $$ select * from kpi.waterfall('{2024-02-01, 2024-03-01}') $$);
 
 select set_eq(
@@ -315,7 +331,10 @@ where p.pronamespace = 'kpi'::regnamespace;
 
 select set_eq(
     $$ select e.name from example e $$,
-    $$ values ('biggest_customers'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'), ('retention') $$,
+    $$ values
+    ('biggest_customers'), ('forecast'), ('forecast_backtest'), ('movements'), ('mrr_at'), ('mrr_explain'), ('mrr_total_at'),
+    ('retention'), ('risks'), ('scenario')
+    $$,
     'the comment of every function that people call has an example'
 );
 select is_empty(

@@ -2,7 +2,7 @@
 
 import typer
 
-from pgmrr.cli import data, figures, server
+from pgmrr.cli import data, figures, forecast, server
 
 app = typer.Typer(
     help="Revenue metrics from billing data, inside PostgreSQL.",
@@ -10,6 +10,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data.app, figures.app, server.app):
+for part in (data.app, figures.app, forecast.app, server.app):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
