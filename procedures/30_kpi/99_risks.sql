@@ -141,9 +141,9 @@ begin atomic
             case when f.never_paid >= 0.03 * c.mrr then 'high' when f.never_paid >= 0.01 * c.mrr then 'medium' else 'low' end,
             'never paid',
             format(
-                'Customers of whom no payment is known make %s %% of MRR; there are %s.',
-                round(100 * f.never_paid / c.mrr, 1),
-                f.customers_never_paid
+                'Customers of whom no payment is known: %s, with %s %% of MRR.',
+                f.customers_never_paid,
+                round(100 * f.never_paid / c.mrr, 1)
             ),
             f.never_paid,
             'kpi.charge_running'
@@ -217,7 +217,7 @@ begin atomic
             case when f.discounted >= 0.2 * c.mrr then 'high' when f.discounted >= 0.05 * c.mrr then 'medium' else 'low' end,
             'discounts',
             format(
-                '%s customers are billed at 30 %% off or more: %s %% of MRR. Whether it lasts cannot be seen.',
+                'Customers billed at 30 %% off or more: %s, with %s %% of MRR. Whether it lasts cannot be seen.',
                 f.customers_discounted,
                 round(100 * f.discounted / c.mrr, 1)
             ),
@@ -384,7 +384,7 @@ begin atomic
             case when f.mrr >= 0.2 * c.mrr then 'high' when f.mrr >= 0.1 * c.mrr then 'medium' else 'low' end,
             'usage',
             format(
-                '%s customers with %s %% of MRR use the product half as often as 30 days before, or less.',
+                'Customers who use the product half as often as 30 days before, or less: %s, with %s %% of MRR.',
                 f.customers,
                 round(100 * f.mrr / c.mrr, 1)
             ),

@@ -149,8 +149,8 @@ def _why(method: str, choice: Row, currency: str) -> str:
             f"auto takes {method}: from {choice['origins']} past periods forecasts could be judged, too few to tell "
             "a better method from a luckier one."
         )
-    error = show.text_of(choice["mae"], Kind.units)
-    why = f"auto takes {method}: over {choice['tries']:,} forecasts of the past it was off by {error} {currency} on average"
+    error = f"{show.text_of(choice['mae'], Kind.units)} {currency}"
+    why = f"auto takes {method}: in {choice['tries']:,} forecasts of the past it was off by {error} on average"
     others = [("naive", choice["naive_mae"]), ("movements", choice["movements_mae"])]
     compared = [
         f"{show.text_of(_lead(choice['mae'], other), Kind.share)} less than {name}"
