@@ -1,6 +1,6 @@
 -- What could break the forecast: each risk with its evidence, hand-computed.
 begin;
-select plan(9);
+select plan(12);
 
 \ir companies/complete.sql
 
@@ -74,6 +74,53 @@ select results_eq(
     $$ select round(sum(c.mrr), 2), count(*) filter (where c.is_never_paid), max(c.discount) from kpi.charge_running c $$,
     $$ values (250.04, 1::bigint, 0.5) $$,
     'the running charges make the MRR'
+);
+
+-- New customers of two times: all 30 of 2023 are there after three months. Of the 30 of March 2024 are
+-- 20, and four of the six of the company, without ben and fay. The standard error is 9.5 points.
+update meta.coverage
+set observed_from = '2023-01-01', complete_through = '2024-08-31';
+insert into ledger.movement_cents (customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change)
+select format('old_%s', n.place), 'EUR', date '2023-03-01', 'new'::ledger.movement_kind, 1, 1000, 1000, 0
+from generate_series(1, 30) n (place)
+union all
+select format('recent_%s', n.place), 'EUR', '2024-03-01', 'new', 1, 1000, 1000, 0
+from generate_series(1, 30) n (place)
+union all
+select format('recent_%s', n.place), 'EUR', '2024-04-01', 'churn', -1, -1000, 0, 0
+from generate_series(1, 10) n (place);
+select results_eq(
+    $$ select r.severity, r.evidence from kpi.risks() r where r.risk = 'newer cohorts' $$,
+    $$
+    values (
+        'high',
+        'After three months 66.7 % of the last 36 new customers are still there; of the 30 before them it was 100.0 %.'
+    )
+    $$,
+    'newer cohorts: 24 of 36 were kept'
+);
+
+-- An export of four months: churn can be seen from the second on.
+update meta.coverage
+set is_truncated = true, observed_from = '2024-01-01', complete_through = '2024-04-30';
+select results_eq(
+    $$ select r.severity, r.risk, r.evidence, r.mrr from kpi.risks() r where r.risk in ('churn unseen', 'short history') $$,
+    $$
+    values
+    (
+        'medium', 'churn unseen',
+        'Churn could be seen on 90 days. That of annual customers shows only after a year.', 250.04
+    ),
+    ('medium', 'short history', 'A forecast rests on 12 weeks and reaches 3 months ahead.', 250.04)
+    $$,
+    'churn that cannot be seen yet, and a short history'
+);
+update meta.coverage
+set complete_through = '2024-01-31';
+select results_eq(
+    $$ select r.severity, r.risk from kpi.risks() r where r.risk in ('churn unseen', 'short history') order by r.risk $$,
+    $$ values ('high', 'churn unseen'), ('high', 'short history') $$,
+    'where no day shows churn, both are high'
 );
 
 delete from ledger.daily_change_cents;
