@@ -58,7 +58,10 @@ def forecast(
 @app.command(epilog="Example: pgmrr risks --db stripe --format json")
 def risks(url: Url = None, name: Name = None, format_: As = Format.table) -> None:
     """List what could break the forecast, each risk with its evidence in numbers."""
-    print_report(reports.RISKS, url, name, format_)
+    with reading(choose(url, name)) as connection:
+        found = reports.RISKS.ask(connection)
+        columns = reports.risk_columns() if format_ is Format.table else reports.RISKS.columns
+        show.rows(found, columns, format_, reports.RISKS.heading(connection), reports.RISKS.empty)
 
 
 def _number(text: str, option: str) -> str:

@@ -115,6 +115,12 @@ def forecast_columns(rows: Sequence[Row]) -> list[Column]:
     return [column for column in FORECAST.columns if column.name not in silent | {"opening"}]
 
 
+def risk_columns() -> list[Column]:
+    """The columns that leave room for the evidence on this terminal; JSON and CSV hold all."""
+    narrow = show.out.is_terminal and show.out.width < 120
+    return [column for column in RISKS.columns if not narrow or column.name not in ("share", "see")]
+
+
 def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:
     """Say on what a forecast rests, why its method was taken, and how well its intervals held."""
     explain_reach(connection, len(rows), asked["months"])
