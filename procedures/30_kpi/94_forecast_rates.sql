@@ -6,6 +6,8 @@
 -- `contraction_shares` hold the same period by period, and `paid_beyond` the MRR that cannot
 -- leave in each of the p_steps periods to come: known terms, and, less what churns, the terms
 -- that follow when those renew.
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast_rates(p_steps integer)
 returns table (
     origin integer,
@@ -24,6 +26,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with boundary as materialized (
         select kpi.forecast_boundaries(p_steps) as days

@@ -10,6 +10,8 @@
 --
 -- The factors make scenarios of it: of both losses, of new customers and those who come back,
 -- and of expansion. MRR that is won on the way counts as at risk from the next period on.
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast_movements(
     p_steps integer,
     p_churn_factor numeric default 1,
@@ -30,6 +32,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with recursive rate as materialized (
         select

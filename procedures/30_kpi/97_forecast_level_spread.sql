@@ -9,6 +9,8 @@
 --                          (chi-square by Wilson and Hilferty's approximation)
 --     the mean             where the trend is one, a path shifts it by the mean of a sample of
 --                          the errors, with the variance of the mean of all
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast_level_spread(
     p_origins integer[], p_steps integer, p_paths integer, p_probabilities numeric[]
 )
@@ -21,6 +23,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     -- A path carries what is its own; the fits are few, and looked up at each step.
     with recursive fit as materialized (

@@ -6,6 +6,8 @@
 -- stays together. The spread and the means are uncertain as well, as in
 -- kpi.forecast_level_spread. And the fewer customers are left, the more chance does: where MRR
 -- falls below the mean opening of the past periods, shares deviate more, by the square root.
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast_movement_spread(
     p_origins integer[], p_steps integer, p_paths integer, p_probabilities numeric[]
 )
@@ -17,6 +19,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with recursive rate as materialized (
         select

@@ -10,6 +10,8 @@
 -- No rows where there is too little to forecast from, and fewer than p_months where the
 -- history is shorter: kpi.forecast_status says why. Error MR004 for a number of months below
 -- 1, a level outside of 0 to 1, and an unknown method.
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast(
     p_months integer default 6, p_level numeric default 0.8, p_method text default 'auto'
 )
@@ -31,6 +33,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = ''
+set jit = off
 as $$
 declare
     v_origin integer;

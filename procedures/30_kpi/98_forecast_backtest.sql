@@ -10,6 +10,8 @@
 --     relative_mae   mae / mae of naive on the same origins
 --     bias           mean of forecast - actual: above 0 it promised too much
 --     coverage_50    share of actuals inside the 50 % interval; so for 80 and 95 %
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.forecast_backtest()
 returns table (
     method text,
@@ -29,6 +31,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with tries as materialized (
         select t.method, t.origin, t.step, t.actual, t.error, t.naive_error

@@ -5,6 +5,8 @@
 -- back times p_new_factor, and expansion times p_expansion_factor; worse has them divided by
 -- it. The months are those of kpi.forecast. Error MR004 for a number of months below 1 and a
 -- factor that is not above 0.
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.scenario(
     p_months integer default 6,
     p_churn_factor numeric default 0.8,
@@ -24,6 +26,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = ''
+set jit = off
 as $$
 declare
     v_steps integer;

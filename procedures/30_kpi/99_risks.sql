@@ -25,6 +25,8 @@
 --     usage                share of MRR whose customer's sessions fell by half
 --                          or more in 30 days                                  20      10 %
 --     short history        months that a forecast reaches                      0       < 6
+--
+-- Plans of this size take longer to compile than to run: hence no JIT.
 create or replace function kpi.risks()
 returns table (
     severity text,
@@ -37,6 +39,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with company as materialized (
         select
