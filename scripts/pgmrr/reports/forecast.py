@@ -1,0 +1,170 @@
+"""What the commands about the future ask, and which columns of the answer a table shows."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from pgmrr import show
+from pgmrr.reports.report import Connection, Report, reporting_currency
+from pgmrr.show import Column, Kind, Row
+
+FORECAST = Report(
+    """
+    select month, last_on, opening, new, reactivation, expansion, contraction, churn, point, low, high,
+        %(level)s::numeric as level, method
+    from kpi.forecast(%(months)s::integer, %(level)s::numeric, %(method)s)
+    """,
+    [
+        Column("month", "#", Kind.count),
+        Column("last_on", "On"),
+        Column("new", "New", Kind.change),
+        Column("reactivation", "Reac-\ntiv.", Kind.change),
+        Column("expansion", "Expan-\nsion", Kind.change),
+        Column("contraction", "Con-\ntract.", Kind.change),
+        Column("churn", "Churn", Kind.change),
+        Column("point", "MRR", Kind.units),
+        Column("low", "Low", Kind.units),
+        Column("high", "High", Kind.units),
+        Column("opening", "Opening", Kind.units),
+    ],
+    title="MRR to come, {currency} a month",
+)
+
+SCENARIO = Report(
+    """
+    select month, last_on, base, better, worse, better_difference, worse_difference
+    from kpi.scenario(%(months)s::integer, %(churn)s::numeric, %(new)s::numeric, %(expansion)s::numeric)
+    """,
+    [
+        Column("month", "#", Kind.count),
+        Column("last_on", "On"),
+        Column("worse", "Worse", Kind.units),
+        Column("worse_difference", "", Kind.change),
+        Column("base", "As it goes", Kind.units),
+        Column("better", "Better", Kind.units),
+        Column("better_difference", "", Kind.change),
+    ],
+    title="MRR to come in three cases, {currency} a month",
+)
+
+BACKTEST = Report(
+    """
+    select method, grain, periods_ahead, origins, mae, mape, mase, relative_mae, bias, coverage_50, coverage_80,
+        coverage_95, is_auto
+    from kpi.forecast_backtest()
+    """,
+    [
+        Column("periods_ahead", "Ahead", Kind.count),
+        Column("grain", ""),
+        Column("method", "Method"),
+        Column("origins", "Tried", Kind.count),
+        Column("mae", "MAE", Kind.units),
+        Column("mape", "MAPE", Kind.share),
+        Column("mase", "MASE", Kind.ratio),
+        Column("relative_mae", "To naive", Kind.ratio),
+        Column("bias", "Bias", Kind.change),
+        Column("coverage_50", "50 %\nheld", Kind.share),
+        Column("coverage_80", "80 %\nheld", Kind.share),
+        Column("coverage_95", "95 %\nheld", Kind.share),
+        Column("is_auto", "Taken"),
+    ],
+    "no forecast of the past can be judged yet",
+    "How good such forecasts were; MAE and bias in {currency} a month",
+)
+
+RISKS = Report(
+    "select severity, risk, evidence, mrr, share, see from kpi.risks()",
+    [
+        Column("severity", "Severity", Kind.label),
+        Column("risk", "Risk", Kind.label),
+        Column("mrr", "MRR", Kind.units),
+        Column("share", "Share", Kind.share),
+        Column("evidence", "Evidence"),
+        Column("see", "More", Kind.label),
+    ],
+    "no risk can be seen: there is no MRR on a covered day",
+    "What could break the forecast; MRR in {currency} a month",
+)
+
+_STATUS = Report("select is_possible, reach_months, explanation from kpi.forecast_status", [])
+
+_CHOICE = Report(
+    """
+    select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae
+    from kpi.forecast_choice c
+    join kpi.forecast_status s
+        on s.periods = c.origin
+    """,
+    [],
+)
+
+_HELD = Report(
+    """
+    select sum(b.origins)::bigint as forecasts, sum(b.origins * b.coverage_80) as held
+    from kpi.forecast_backtest() b
+    where b.method = %(method)s
+    """,
+    [],
+)
+
+_KINDS = ("new", "reactivation", "expansion", "contraction", "churn")
+
+
+def forecast_columns(rows: Sequence[Row]) -> list[Column]:
+    """The columns that say something about these rows: kinds of movements where there are any."""
+    silent = {name for name in _KINDS if all(not row[name] for row in rows)}
+    return [column for column in FORECAST.columns if column.name not in silent | {"opening"}]
+
+
+def risk_columns() -> list[Column]:
+    """The columns that leave room for the evidence on this terminal; JSON and CSV hold all."""
+    narrow = show.out.is_terminal and show.out.width < 120
+    return [column for column in RISKS.columns if not narrow or column.name not in ("share", "see")]
+
+
+def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:
+    """Say on what a forecast rests, why its method was taken, and how well its intervals held."""
+    explain_reach(connection, len(rows), asked["months"])
+    if not rows:
+        return
+    share = show.text_of(rows[0]["level"], Kind.share)
+    show.paragraph(f"Low and high: the {share} interval, if the future is like the past.")
+    method = rows[0]["method"]
+    currency = reporting_currency(connection)
+    show.paragraph(_why(method, _CHOICE.ask(connection)[0], currency) if asked["method"] == "auto" else f"By {method}.")
+    held = _HELD.ask(connection, {"method": method})[0]
+    if held["forecasts"]:
+        show.paragraph(
+            f"In the backtest, {held['held']:,.0f} of {held['forecasts']:,} of its 80 % intervals held what came. "
+            "See: pgmrr forecast --backtest"
+        )
+
+
+def explain_reach(connection: Connection, months: int, asked: object) -> None:
+    """Say on what forecasts rest; on stderr where there is none."""
+    status = _STATUS.ask(connection)[0]
+    if not status["is_possible"]:
+        show.note(status["explanation"])
+        return
+    cut = f"Of {asked} months asked for, it shows {months}. " if asked != months else ""
+    show.paragraph(cut + status["explanation"])
+
+
+def _why(method: str, choice: Row, currency: str) -> str:
+    if not choice["is_judged"]:
+        return (
+            f"auto takes {method}: from {choice['origins']} past periods forecasts could be judged, too few to tell "
+            "a better method from a luckier one."
+        )
+    error = f"{show.text_of(choice['mae'], Kind.units)} {currency}"
+    why = f"auto takes {method}: in {choice['tries']:,} forecasts of the past it was off by {error} on average"
+    others = [("naive", choice["naive_mae"]), ("movements", choice["movements_mae"])]
+    compared = [
+        f"{show.text_of(_lead(choice['mae'], other), Kind.share)} less than {name}"
+        for name, other in others
+        if name != method and other
+    ]
+    return f"{why}, {' and '.join(compared)}." if compared else f"{why}."
+
+
+def _lead(mae: Decimal, other: Decimal) -> Decimal:
+    return 1 - mae / other
