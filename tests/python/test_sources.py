@@ -1,10 +1,12 @@
 """Lines of invoices and periods of subscriptions as facts: from CSV, gzip, Parquet, and the tables of a database."""
 
 import gzip
+import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
+import facts
+import reference
+from pgmrr import csv_tokens
 from pgmrr.billing import Spelling, import_lines, import_periods, import_stripe_sync
 from pgmrr.errors import PgmrrError
 from pgmrr.import_report import ImportReport
 from pgmrr.sessions import open_session
 from pgmrr.staging import Place, Query, file_at
 from pgmrr.stripe import import_stripe
+from reference import add_months
 
 HANDMADE = Path(__file__).parents[1] / "data" / "handmade"
 
@@ -254,6 +260,53 @@ def test_a_corrected_line_without_an_id_is_another_and_the_old_one_is_listed_as_
     report = desk.lines(header + first + "a,2024-05-01,2024-06-01,6\n" + last, replace=True)
     assert (report.absent, report.dropped) == (1, 1)
     assert [fact[12] for fact in sorted(desk.facts(), key=lambda fact: fact[6])] == [100, 600, 100]
+
+
+def test_the_figures_of_lines_are_those_of_the_plain_reference(desk: Desk) -> None:
+    """From text to ledger by two routes: the reference is told the same lines, with keys made here."""
+    chance = random.Random(11)
+    rows, told = [], []
+    for number in range(120):
+        issued = datetime(2024, 1, 1) + timedelta(days=2 * number)
+        customer, status = f"cus_{number % 9}", chance.choice(["paid", "paid", "open", "void"])
+        lines = []
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            start = issued - timedelta(days=chance.choice([0, 0, 0, 10]))
+            end = chance.choice([add_months(issued, 1), add_months(issued, 12), start + timedelta(days=9)])
+            lines.append(
+                (chance.choice(["s1", "s2", ""]), start, end, chance.randrange(-500, 9000), chance.randrange(90))
+            )
+        shuffled = chance.sample(lines, len(lines))
+        for sub, start, end, cents, tax in shuffled:
+            cells = (f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}", f"{cents / 100:.2f}", f"{tax / 100:.2f}", status)
+            rows.append(",".join([f"in_{number}", customer, sub, f"{issued:%d.%m.%Y}", *cells]))
+        ordered = sorted(shuffled, key=lambda line: (line[0] or "~", *line[1:4]))
+        for place, (sub, start, end, cents, tax) in enumerate(ordered, start=1):
+            told.append(
+                reference.Invoice(
+                    invoice_id=f"in_{number}" if place == 1 else f"in_{number}#{place}",
+                    of_invoice_id=f"in_{number}",
+                    customer_id=customer,
+                    subscription_id=sub or None,
+                    currency="eur",
+                    status=status,
+                    issued_at=issued,
+                    period_start=None,
+                    period_end=None,
+                    line_start=start,
+                    line_end=end,
+                    total=cents,
+                    tax=tax,
+                )
+            )
+    header = "id,customer,subscription,issued,start,end,amount,tax,status\n"
+    report = desk.lines(header + "\n".join(rows), spelling=Spelling("EUR", dates="dmy"))
+    expected = reference.evaluate(told, [])
+    assert report.invoices.new == len(told) > 180
+    assert len(expected.charges) > 80
+    assert facts.charges(desk.connection) == expected.charges
+    assert facts.ledger(desk.connection) == expected.ledger
+    assert facts.coverage(desk.connection) == expected.coverage
 
 
 # -- values ---------------------------------------------------------------------------------------
@@ -881,6 +934,25 @@ def test_an_invoice_that_the_engine_learns_more_of_is_replaced(desk: Desk, sync_
 def test_a_database_without_the_engines_tables_is_said_to_be_so(desk: Desk, shop: str) -> None:
     with pytest.raises(PgmrrError, match=r'the lines of the sync engine .*relation "invoices" does not exist'):
         import_stripe_sync(desk.connection, shop)
+
+
+# -- the documentation ----------------------------------------------------------------------------
+
+
+def test_every_reason_of_a_rejection_is_documented(repository: Path) -> None:
+    readers = sorted((repository / "procedures" / "10_pipeline").glob("*_read_*.sql"))
+    readers += (repository / "procedures" / "10_pipeline").glob("*_reject_ids_of_other_sources.sql")
+    problems = (repository / "procedures" / "10_pipeline").glob("*_problem.sql")
+    reasons = {
+        *(reason for file in readers for reason in re.findall(r"array\['\w+', '([^']+)'\]", file.read_text())),
+        *(reason for file in problems for reason in re.findall(r"(?:then|else) '([^']+)'\n", file.read_text())),
+        *re.findall(
+            r'"((?:too|broken|not|contains|line)[^"]+)"\)?(?: if|,|$|\n)', Path(csv_tokens.__file__).read_text()
+        ),
+    }
+    assert len(reasons) > 15
+    text = (repository / "docs" / "sources.md").read_text()
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
 
 
 # -- the command line -----------------------------------------------------------------------------
