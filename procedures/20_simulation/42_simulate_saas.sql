@@ -6,9 +6,10 @@
 -- within, two currencies, changes in mid-cycle with prorations and credits, changes of
 -- term, payments that fail, cancellations, customers who come back, one-off invoices.
 --
--- p_unseen is how many in a thousand changes and cancellations by the month leave no trace
--- on invoices when they happen (settled with the next renewal; cancelled at once without
--- a credit): no rule can tell their MRR, and the truth says by how much it is missed.
+-- p_unseen, 0 unless given, is how many in a thousand changes and cancellations by the
+-- month leave no trace on invoices when they happen (settled with the next renewal;
+-- cancelled at once without a credit): no rule can tell their MRR, and the truth says by
+-- how much it is missed.
 --
 -- Returns one row of counts. The same parameters give the same data on any machine,
 -- PostgreSQL version and plan.
@@ -19,7 +20,7 @@ create or replace function simulation.simulate_saas(
     p_seed bigint default 42,
     p_start date default '2022-01-01',
     p_suffixes text[] default '{Inc,LLC,Ltd,Group,PLC,and Sons}',
-    p_unseen bigint default 1,
+    p_unseen bigint default 0,
     p_usd_per_euro numeric default 1.1
 )
 returns table (

@@ -43,7 +43,8 @@ from simulation.simulate_saas(
     p_months => %s::bigint,
     p_seed => %s::bigint,
     p_start => %s::date,
-    p_suffixes => %s
+    p_suffixes => %s,
+    p_unseen => %s::bigint
 )
 """
 _ACCURACY = """
@@ -71,10 +72,14 @@ class Parameters:
 
 @dataclass(frozen=True)
 class SaasParameters(Parameters):
-    """What to simulate of the richer company: so many customers, who come within so many months from ``start`` on."""
+    """What to simulate of the richer company: so many customers, who come within so many months from ``start`` on.
+
+    ``unseen`` in a thousand changes and cancellations by the month leave no trace on invoices.
+    """
 
     months: int = 36
     start: date = date(2022, 1, 1)
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,8 @@ def simulate_saas(
     connection: psycopg.Connection, parameters: SaasParameters | None = None, progress: Progress = silent
 ) -> SaasResult:
     """Simulate the richer company, as ``simulate`` does ABC Enterprises."""
-    return _run(connection, _SIMULATE_SAAS, SaasResult, parameters or SaasParameters(), progress)
+    parameters = parameters or SaasParameters()
+    return _run(connection, _SIMULATE_SAAS, SaasResult, parameters, progress, parameters.unseen)
 
 
 def accuracy(connection: psycopg.Connection) -> Accuracy:
@@ -147,7 +153,12 @@ def accuracy(connection: psycopg.Connection) -> Accuracy:
 
 
 def _run(
-    connection: psycopg.Connection, query: str, result: type[Result], parameters: Parameters, progress: Progress
+    connection: psycopg.Connection,
+    query: str,
+    result: type[Result],
+    parameters: Parameters,
+    progress: Progress,
+    *further: int,
 ) -> Result:
     values = (parameters.companies, parameters.months, parameters.seed)
     if any(abs(value) >= 2**63 for value in values):
@@ -165,7 +176,8 @@ def _run(
         ):
             # Progress must arrive whatever the user's own settings are.
             cursor.execute("set local client_min_messages = notice")
-            cursor.execute(query.encode(), [name_pool(parameters.seed), *values, parameters.start, _SUFFIXES])
+            names = name_pool(parameters.seed)
+            cursor.execute(query.encode(), [names, *values, parameters.start, _SUFFIXES, *further])
             written = cursor.fetchone()
     except psycopg.Error as error:
         raise explained("nothing was simulated", error) from error
