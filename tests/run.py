@@ -7,6 +7,7 @@ means that something passed and nothing failed. With ``--full`` the tests marked
 and Hypothesis tries ten times as many examples.
 """
 
+import os
 import sys
 
 import pytest
@@ -36,15 +37,12 @@ class Tally:
 
 
 class Full:
-    """A plugin for what ``--full`` adds."""
+    """A plugin for what ``--full`` adds. The variable tells the processes in which files run side by side."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        from hypothesis import settings  # noqa: PLC0415  pytest complains where it is imported before its plugin
-
         config.option.markexpr = ""
-        settings.register_profile("full", max_examples=1000)
-        settings.load_profile("full")
+        os.environ["PGMRR_TEST_FULL"] = "1"
 
 
 def main(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -22,6 +23,11 @@ from pgmrr.migrations import migrate
 from pgmrr.server import EmbeddedServer, binary, client_environment
 
 NewDatabase = Callable[..., str]
+
+# With --full, Hypothesis tries ten times as many examples as it does by itself.
+hypothesis_settings.register_profile("full", max_examples=1000)
+if os.environ.get("PGMRR_TEST_FULL"):
+    hypothesis_settings.load_profile("full")
 
 # What the first of our migrations makes, without its details.
 TOY_SCHEMAS = """-- The roles and schemas of a toy.
