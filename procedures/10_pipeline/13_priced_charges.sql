@@ -240,7 +240,7 @@ begin atomic
                 when 'listed' then b.monthly
                 when 'term' then b.amount / b.months
                 when 'proration' then b.net * b.cycle_seconds / (b.service_seconds * b.months)
-                else b.net * 2629800 / b.service_seconds
+                else b.net::numeric * 2629800 / b.service_seconds
             end,
             6
         ))::bigint,

@@ -93,6 +93,8 @@ begin
                 when s.ending_balance is not null and p.ending_balance is null
                     then array['ending_balance', 'not an amount']
                 when s.tax_percent is not null and p.tax_percent is null then array['tax_percent', 'not a percentage']
+                when not pipeline.is_priceable(p.total, p.line_period_start, p.line_period_end)
+                    then array['total', 'amount too large for its period']
             end as problem
         from pg_temp.staged_invoices s
         -- Each value is parsed once: `offset 0` keeps the planner from repeating it.

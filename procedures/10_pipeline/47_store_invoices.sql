@@ -12,9 +12,10 @@
 --   - it is unknown, and a later export that drops what it lacks should have had it.
 --
 -- Absent are current invoices whose date lies in the file's range, that the file does not
--- have, not even in a rejected row, and that no later export saw. With p_replace they are
--- dropped: superseded without a successor. At the very first and last moment of the range
--- they are listed only, since the range may begin and end within that minute.
+-- have, not even in a rejected row, and that no later export saw; of a list of periods,
+-- which is whole, all that it does not have. With p_replace they are dropped: superseded
+-- without a successor. At the very first and last moment of an export's range they are
+-- listed only, since the range may begin and end within that minute.
 --
 -- A file of corrections holds a few rows of other files: it tells of the same moment as they,
 -- and nothing of what it lacks.
@@ -148,7 +149,7 @@ begin
         p_batch,
         i.customer_id,
         i.invoice_id,
-        p_replace and i.issued_at > v_first and i.issued_at < v_last,
+        p_replace and (v_source <> 'stripe' or (i.issued_at > v_first and i.issued_at < v_last)),
         p_batch
     from raw.invoice i
     join meta.batch b
@@ -156,7 +157,7 @@ begin
         and b.source = v_source
     where not v_corrects
         and i.superseded_by is null
-        and i.issued_at between v_first and v_last
+        and (v_source = 'periods' or i.issued_at between v_first and v_last)
         and not exists (
             select
             from pg_temp.read_invoices r

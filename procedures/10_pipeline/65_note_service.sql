@@ -3,6 +3,9 @@
 --     looks_off_by_a_day   how many are whole months only where a day is added to their end
 --                          (end_inclusive: taken from it), or end at 23:59; left out unless
 --                          these are more than the whole months as they stand (R5)
+--     ends_open            lines: how many have a start and no end, and so are one-offs (R2)
+--     repeats_service      lines: how many have an invoice period that is their service's own, or
+--                          later: it says nothing of a cycle before, and is not used
 --     listed_through       periods: the day through which the list is taken to be complete (R11)
 --
 -- A list of periods does not say when it was made. Where none is given by the option as_of,
@@ -21,6 +24,8 @@ declare
     v_notes jsonb := '{}';
     v_off bigint;
     v_whole bigint;
+    v_repeats bigint;
+    v_open bigint;
 begin
     select
         count(*) filter (where s.is_late or (not s.is_whole and s.is_whole_by_a_day)),
@@ -43,6 +48,22 @@ begin
 
     if v_off > v_whole then
         v_notes := pg_catalog.jsonb_build_object('looks_off_by_a_day', v_off);
+    end if;
+
+    if exists (select from meta.batch b where b.batch_id = p_batch and b.source = 'lines') then
+        select
+            count(*) filter (where r.repeats_service),
+            count(*) filter (where r.line_period_start is not null and r.line_period_end is null and r.subscription_id is not null)
+        into v_repeats, v_open
+        from pg_temp.read_invoices r
+        where r.state <> 'rejected';
+
+        if v_repeats > 0 then
+            v_notes := v_notes || pg_catalog.jsonb_build_object('repeats_service', v_repeats);
+        end if;
+        if v_open > 0 then
+            v_notes := v_notes || pg_catalog.jsonb_build_object('ends_open', v_open);
+        end if;
     end if;
 
     if exists (select from meta.batch b where b.batch_id = p_batch and b.source = 'periods') then

@@ -13,14 +13,18 @@
 -- The first line of an invoice has the invoice's id as its key, the others id#2, id#3 and so
 -- on, in the order of subscription, start, end, amount and line. (An id that itself ends in
 -- # and a number has #1 added, so that no two keys are the same.) Without ids a digest of
--- the line is one, without its status, which changes: so the same file again changes nothing.
+-- the row's text is one, without its status, which changes: so the same file again changes
+-- nothing, and read with other options it brings the same lines, changed.
+--
+-- An invoice's own period that does not begin before the line's service is none: a file
+-- that repeats the service there would make every customer one who was there before.
 --
 -- An invoice is read whole or not at all: where one of its lines is rejected, all are, since
 -- the others would replace the known invoice by a part of it. Reasons, besides those of
 -- pipeline.read_stripe_invoices:
 --
 --     ambiguous amount, more than two decimals, ambiguous date, ends before it starts,
---     another line of its invoice was rejected, known from another source.
+--     has the wrong sign, amount too large for its period, another line of its invoice was rejected, known from another source.
 create or replace procedure pipeline.read_lines(p_options jsonb default '{}')
 language plpgsql
 set search_path = ''
@@ -56,11 +60,16 @@ begin
             pipeline.year_first(nullif(trim(s.period_end), ''), v_dates) as period_end,
             nullif(trim(s.amount), '') as amount,
             nullif(trim(s.discount), '') as discount,
-            nullif(trim(s.tax), '') as tax
+            nullif(trim(s.tax), '') as tax,
+            pg_catalog.jsonb_build_array(
+                trim(s.customer), trim(s.subscription), upper(trim(s.currency)), trim(s.start), trim(s."end"),
+                trim(s.issued), trim(s.period_start), trim(s.period_end), trim(s.amount), trim(s.discount), trim(s.tax)
+            )::text as content
         from pg_temp.staged_lines s
     )
     select
         t.line_number,
+        t.content,
         t.customer as customer_id,
         t.id as invoice_id,
         t.id as of_invoice_id,
@@ -68,8 +77,9 @@ begin
         t.currency,
         p.status,
         coalesce(p.issued_at, p.starts_at) as issued_at,
-        p.period_start,
-        p.period_end,
+        case when not c.repeats_service then p.period_start end as period_start,
+        case when not c.repeats_service then p.period_end end as period_end,
+        c.repeats_service,
         p.starts_at as line_period_start,
         p.ends_at as line_period_end,
         p.amount as subtotal,
@@ -102,6 +112,10 @@ begin
             when t.discount is not null and p.discount is null
                 then array['discount', pipeline.money_problem(t.discount, v_decimal)]
             when t.tax is not null and p.tax is null then array['tax', pipeline.money_problem(t.tax, v_decimal)]
+            when sign(p.discount) * sign(p.amount) < 0 then array['discount', 'has the wrong sign']
+            when sign(p.tax) * sign(p.amount) < 0 then array['tax', 'has the wrong sign']
+            when not pipeline.is_priceable(p.amount, p.starts_at, p.ends_at)
+                then array['amount', 'amount too large for its period']
         end as problem
     from trimmed t
     -- Each value is parsed once: `offset 0` keeps the planner from repeating it.
@@ -122,7 +136,10 @@ begin
             pipeline.parse_money(t.discount, v_decimal) as discount,
             pipeline.parse_money(t.tax, v_decimal) as tax
         offset 0
-    ) p;
+    ) p
+    cross join lateral (
+        select coalesce(p.period_start >= p.starts_at and p.period_end > p.period_start, false) as repeats_service
+    ) c;
 
     -- How many rows are rejected decides how they are best joined.
     analyze pg_temp.read_invoices;
@@ -145,15 +162,7 @@ begin
         update pg_temp.read_invoices r
         set invoice_id = 'line_' || left(
             encode(
-                sha256(convert_to(
-                    pg_catalog.jsonb_build_array(
-                        r.customer_id, r.subscription_id, r.currency, extract(epoch from r.issued_at),
-                        extract(epoch from r.period_start), extract(epoch from r.period_end),
-                        extract(epoch from r.line_period_start), extract(epoch from r.line_period_end), r.subtotal,
-                        r.discount, r.tax
-                    )::text,
-                    'UTF8'
-                )),
+                sha256(convert_to(r.content, 'UTF8')),
                 'hex'
             ),
             24

@@ -3,12 +3,13 @@
 -- where an exchange rate is missing.
 create or replace function pipeline.factor(p_currency text)
 returns numeric
-language sql
+language plpgsql
 stable
 parallel safe
 set search_path = ''
 as $$
-    select coalesce(
+begin
+    return coalesce(
         (select c.factor from ledger.currency c where c.currency = p_currency),
         kpi.conversion(
             p_currency,
@@ -19,6 +20,7 @@ as $$
             )
         )
     );
+end;
 $$;
 
 comment on function pipeline.factor(text) is

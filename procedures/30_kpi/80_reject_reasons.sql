@@ -54,6 +54,14 @@ from (
         'Correct one of the two days; look whether their columns are swapped.'
     ),
     (
+        'has the wrong sign', 'A discount or tax has another sign than its amount, and would raise what it lowers.',
+        'Write what is taken off as a positive number; of a credit, all three are negative.'
+    ),
+    (
+        'amount too large for its period', 'No plan costs that much for that time.',
+        'Look for a missing decimal sign, or a period that ends too early.'
+    ),
+    (
         'ambiguous amount', 'It may be in thousands or have three decimals.',
         'Say which sign is the decimal one with --decimal, or write it as 1234.56.'
     ),

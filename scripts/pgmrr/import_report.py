@@ -118,7 +118,8 @@ class ImportReport:
         if self.invoices.rows:
             yield f"{self.invoices.rows:,} invoices = {self.accounting()}"
         if self.absent > self.dropped:
-            yield f"known invoices that this file lacks: {self.absent - self.dropped:,} (--replace drops them)"
+            left = "not dropped: at the edge of the file's dates" if self.dropped else "--replace drops them"
+            yield f"known invoices that this file lacks: {self.absent - self.dropped:,} ({left})"
         if self.dropped:
             yield f"known invoices that this file lacks, now dropped: {self.dropped:,}"
         yield from self.notes

@@ -116,6 +116,10 @@ def _notes(details: dict[str, Any]) -> Iterator[str]:
             yield f"{off:,} rows look as if their end were not a day of service: try it without --end-inclusive"
         else:
             yield f"{off:,} rows look as if their end were the last day of service: then import with --end-inclusive"
+    if opened := details.get("ends_open"):
+        yield f"{opened:,} rows have a start and no end, and count as one-offs: running subscriptions are periods"
+    if repeated := details.get("repeats_service"):
+        yield f"{repeated:,} rows have an invoice period that begins no earlier than their service: not used"
     if through := details.get("listed_through"):
         yield f"the list is taken to be complete through {through}" + (
             "" if "as_of" in options else " (--as-of DATE says otherwise)"

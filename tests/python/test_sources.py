@@ -262,6 +262,62 @@ def test_a_corrected_line_without_an_id_is_another_and_the_old_one_is_listed_as_
     assert [fact[12] for fact in sorted(desk.facts(), key=lambda fact: fact[6])] == [100, 600, 100]
 
 
+def test_lines_without_ids_stay_the_same_lines_when_read_with_other_options(desk: Desk) -> None:
+    text = "customer,start,end,amount\na,2024-01-01,2024-01-31,5\nb,2024-02-01,2024-02-29,7\n"
+    assert desk.lines(text).notes == [
+        "2 rows look as if their end were the last day of service: then import with --end-inclusive"
+    ]
+    report = desk.lines(text, spelling=Spelling(currency="EUR", end_inclusive=True))
+    assert (report.invoices.new, report.invoices.changed, report.absent) == (0, 2, 0)
+    ends = {fact[8] for fact in desk.facts()}
+    assert ends == {datetime(2024, 2, 1), datetime(2024, 3, 1)}
+
+
+def test_what_a_file_of_lines_lacks_is_dropped_on_its_first_and_last_day_too(desk: Desk) -> None:
+    header, last = "customer,start,end,amount\n", "a,2024-09-01,2024-10-01,1\n"
+    desk.lines(header + "a,2024-01-01,2024-02-01,5\n" + last)
+    report = desk.lines(header + "a,2024-01-01,2024-02-01,6\n" + last, replace=True)
+    assert (report.invoices.new, report.absent, report.dropped) == (1, 1, 1)
+    assert sorted(fact[12] for fact in desk.facts()) == [100, 600]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "reason"),
+    [
+        ("a,2024-01-01,2024-02-01,7,-5,", "discount", "has the wrong sign"),
+        ("a,2024-01-01,2024-02-01,-7,5,", "discount", "has the wrong sign"),
+        ("a,2024-01-01,2024-02-01,7,,-1", "tax", "has the wrong sign"),
+        ("a,2024-01-01 0:00,2024-01-01 0:01,9999999999999.99,,", "amount", "amount too large for its period"),
+        ("a,,2024-02-01,7,,", "start", "missing value"),
+    ],
+)
+def test_what_would_make_a_wrong_number_is_rejected(desk: Desk, row: str, column: str, reason: str) -> None:
+    good = (
+        "a,2024-01-01,2024-02-01,7,5,1\na,2024-02-01,2024-03-01,-7,-5,-1\na,2024-01-01,2024-01-31,9999999999999.99,,\n"
+    )
+    desk.lines("customer,start,end,amount,discount,tax\n" + good + row + "\n")
+    assert [(line, where, why) for line, where, _, why in desk.rejected()] == [(5, column, reason)]
+
+
+def test_a_start_without_an_end_is_said_to_be_a_one_off(desk: Desk) -> None:
+    report = desk.lines("customer,start,end,amount\na,2024-01-01,,7\na,2024-01-01,2024-02-01,7\n")
+    assert report.fates == [("charge", "term", 1), ("one-off", "no service period", 1)]
+    assert report.notes == ["1 rows have a start and no end, and count as one-offs: running subscriptions are periods"]
+
+
+def test_an_invoice_period_that_repeats_the_service_says_nothing_of_a_cycle_before(desk: Desk) -> None:
+    header = "customer,start,end,amount,period_start,period_end\n"
+    report = desk.lines(
+        header
+        + "a,2024-01-01,2024-02-01,5,2024-01-01,2024-02-01\nb,2024-01-20,2024-02-20,5,2023-12-20,2024-01-20\n"
+        + "a,2024-02-01,2024-03-01,5,2024-02-01,2024-03-01\na,2024-03-01,2024-04-01,5,2024-03-01,2024-03-01\n"
+        + "c,2024-02-10,2024-03-10,5,2024-02-10,2024-03-10\n"
+    )
+    assert report.notes == ["3 rows have an invoice period that begins no earlier than their service: not used"]
+    kinds = desk.connection.execute("select customer_id, kind from kpi.ledger where kind in ('new', 'preexisting')")
+    assert sorted(kinds.fetchall()) == [("a", "preexisting"), ("b", "preexisting"), ("c", "new")]
+
+
 def test_the_figures_of_lines_are_those_of_the_plain_reference(desk: Desk) -> None:
     """From text to ledger by two routes: the reference is told the same lines, with keys made here."""
     chance = random.Random(11)
@@ -273,9 +329,9 @@ def test_the_figures_of_lines_are_those_of_the_plain_reference(desk: Desk) -> No
         for _ in range(chance.choice([1, 1, 2, 3])):
             start = issued - timedelta(days=chance.choice([0, 0, 0, 10]))
             end = chance.choice([add_months(issued, 1), add_months(issued, 12), start + timedelta(days=9)])
-            lines.append(
-                (chance.choice(["s1", "s2", ""]), start, end, chance.randrange(-500, 9000), chance.randrange(90))
-            )
+            cents = chance.randrange(-500, 9000)
+            tax = chance.randrange(90) if cents > 0 else -chance.randrange(90)
+            lines.append((chance.choice(["s1", "s2", ""]), start, end, cents, tax))
         shuffled = chance.sample(lines, len(lines))
         for sub, start, end, cents, tax in shuffled:
             cells = (f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}", f"{cents / 100:.2f}", f"{tax / 100:.2f}", status)
@@ -582,6 +638,15 @@ def test_a_period_that_changes_stays_the_same_period(desk: Desk) -> None:
     rows = ["b,2024-01-01,2024-03-01,5", "a,2024-01-01,2024-04-01,6", "a,2024-01-01,2024-04-01,5"]
     report = desk.periods(PERIODS + "\n".join(rows))
     assert (report.invoices.changed, report.invoices.unchanged, report.invoices.new) == (1, 2, 0)
+
+
+def test_a_list_of_periods_is_whole(desk: Desk) -> None:
+    second = "b,2024-06-01,2024-09-01,5\n"
+    desk.periods(PERIODS + "a,2024-01-02,2024-03-01,5\n" + second)
+    report = desk.periods(PERIODS + second)
+    assert (report.invoices.unchanged, report.absent, report.dropped) == (1, 1, 0)
+    report = desk.periods(PERIODS + second, replace=True)
+    assert (report.absent, report.dropped, len(desk.facts())) == (1, 1, 1)
 
 
 def test_of_periods_with_the_same_id_the_first_one_counts(desk: Desk) -> None:
