@@ -3,9 +3,10 @@
 -- The one with the least mean absolute error over all forecasts that could be judged by then,
 -- the same for every method. But forecasts from neighbouring origins share their luck, so
 --
--- - nothing is judged before there are twice as many origins as the longest forecast tried has
---   periods, and `movements` is taken, which knows the renewals ahead and says what it expects
---   by kind;
+-- - nothing is judged before there are twice as many origins as the longest forecast to be
+--   tried has periods, and `movements` is taken, which knows the renewals ahead and says what
+--   it expects by kind. So weeks and days, which are the grain of short histories alone, are
+--   never enough;
 -- - `movements` gives way only to a method that is better by a tenth or more, and whose lead
 --   over it, averaged by origin, is more than its standard error.
 create or replace view kpi.forecast_choice as
@@ -25,7 +26,7 @@ by_origin as (
         t.method,
         t.origin as tried_at,
         count(t.error) as tries,
-        max(t.step) as longest,
+        (select max(l.step) from unnest(s.tested_steps) l (step)) as longest,
         sum(t.error) as error,
         avg(t.movements_error - t.error) as lead
     from kpi.forecast_status s
@@ -33,7 +34,7 @@ by_origin as (
     left join tried t
         on t.known_at <= o.origin
     where s.is_possible
-    group by o.origin, t.method, t.origin
+    group by o.origin, t.method, t.origin, s.tested_steps
 ),
 judged as (
     select
@@ -41,7 +42,7 @@ judged as (
         b.method,
         count(b.tried_at) as origins,
         sum(b.tries)::bigint as tries,
-        coalesce(count(b.tried_at) >= 2 * max(b.longest), false) as is_judged,
+        count(b.tried_at) >= 2 * max(b.longest) as is_judged,
         sum(b.error) / nullif(sum(b.tries), 0) as mae,
         avg(b.lead) as lead,
         stddev_samp(b.lead) / sqrt(count(b.lead)) as lead_error
