@@ -59,6 +59,7 @@ compared as (
         j.mae,
         min(j.mae) filter (where j.method = 'movements') over at_origin as movements_mae,
         min(j.mae) filter (where j.method = 'naive') over at_origin as naive_mae,
+        min(j.mae) filter (where j.method = 'drift') over at_origin as drift_mae,
         j.lead > j.lead_error as leads
     from judged j
     window at_origin as (partition by j.origin)
@@ -73,6 +74,7 @@ ranked as (
         c.mae,
         c.movements_mae,
         c.naive_mae,
+        c.drift_mae,
         row_number() over (
             partition by c.origin
             order by
@@ -90,7 +92,8 @@ select
     r.tries,
     case when r.is_judged then r.mae end as mae,
     case when r.is_judged then r.movements_mae end as movements_mae,
-    case when r.is_judged then r.naive_mae end as naive_mae
+    case when r.is_judged then r.naive_mae end as naive_mae,
+    case when r.is_judged then r.drift_mae end as drift_mae
 from ranked r
 where r.place = 1;
 
@@ -102,5 +105,6 @@ comment on column kpi.forecast_choice.origins is 'From so many origins forecasts
 comment on column kpi.forecast_choice.tries is 'So many forecasts of each method could be judged.';
 comment on column kpi.forecast_choice.mae is 'Mean absolute error of the method, in the reporting currency; NULL where not judged.';
 comment on column kpi.forecast_choice.naive_mae is 'That of naive, on the same forecasts.';
+comment on column kpi.forecast_choice.drift_mae is 'That of drift, on the same forecasts.';
 comment on column kpi.forecast_choice.movements_mae is 'That of movements, on the same forecasts.';
 grant select on kpi.forecast_choice to pgmrr_reader, pgmrr_writer;

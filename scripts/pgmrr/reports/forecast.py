@@ -89,7 +89,8 @@ _STATUS = Report("select is_possible, reach_months, explanation from kpi.forecas
 
 _CHOICE = Report(
     """
-    select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae
+    select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae,
+        c.drift_mae
     from kpi.forecast_choice c
     join kpi.forecast_status s
         on s.periods = c.origin
@@ -193,14 +194,11 @@ def _why(choice: Row, currency: str) -> str:
         )
     error = f"{show.text_of(choice['mae'], Kind.units)} {currency}"
     why = f"auto takes {method}: in {choice['tries']:,} forecasts of the past it was off by {error} on average"
-    others = [("naive", choice["naive_mae"]), ("movements", choice["movements_mae"])]
-    compared = [
-        f"{show.text_of(_lead(choice['mae'], other), Kind.share)} less than {name}"
-        for name, other in others
-        if name != method and other
-    ]
-    return f"{why}, {' and '.join(compared)}." if compared else f"{why}."
+    others = [(name, choice[f"{name}_mae"]) for name in ("naive", "drift", "movements") if name != method]
+    compared = [_compared(choice["mae"], mae, name) for name, mae in others if mae]
+    return f"{', '.join([why, *compared])}."
 
 
-def _lead(mae: Decimal, other: Decimal) -> Decimal:
-    return 1 - mae / other
+def _compared(mae: Decimal, other: Decimal, name: str) -> str:
+    lead = 1 - mae / other
+    return f"{show.text_of(abs(lead), Kind.share)} {'less' if lead >= 0 else 'more'} than {name}"
