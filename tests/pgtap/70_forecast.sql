@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(20);
+select plan(21);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -170,6 +170,11 @@ select results_eq(
     $$ select s.grain, s.periods, s.reach_months, (select count(*) from kpi.forecast(6) f) from kpi.forecast_status s $$,
     $$ values ('day', 24, 1, 1::bigint) $$,
     'of 24 days it takes days, and says a month'
+);
+select results_eq(
+    $$ select count(*), count(*) filter (where c.is_judged or c.method <> 'movements') from kpi.forecast_choice c $$,
+    $$ values (18::bigint, 0::bigint) $$,
+    'days tell no method from a luckier one, not even at the first origins'
 );
 update meta.coverage
 set complete_through = '2024-01-20';

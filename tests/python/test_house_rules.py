@@ -67,7 +67,7 @@ def test_a_file_is_laid_out_like_all_others(path: Path) -> None:
 
 @each_code_file
 def test_a_file_makes_the_one_object_that_it_is_named_after(file: File) -> None:
-    assert re.fullmatch(r"(10_pipeline|20_simulation|30_kpi)/\d\d_[a-z_]+\.sql", file.path)
+    assert re.fullmatch(r"(10_pipeline|20_simulation|30_kpi|40_kpi)/\d\d_[a-z_]+\.sql", file.path)
     code = code_of(file.text)
     made = re.findall(r"^create or replace (?:function|procedure|view) (\w+)\.(\w+)", code, re.MULTILINE)
     assert made == [file.makes]

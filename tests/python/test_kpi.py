@@ -1,5 +1,6 @@
 """The public surface as people use it: in psql, as a reader, in any session, on generated and on real data."""
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,36 @@ ODD_SESSIONS = {
     "without hashing": "-c enable_hashagg=off -c enable_hashjoin=off",
     "parallel": "-c min_parallel_table_scan_size=0 -c min_parallel_index_scan_size=0"
     " -c parallel_setup_cost=0 -c parallel_tuple_cost=0",
+}
+
+# The MRR of a risk, asked of the call that it points to ({see}, where that depends on the day).
+RISKS = {
+    "shrinking": "select - sum(m.change) from {see} m where m.kind in ('contraction', 'churn')",
+    "concentration": "select sum(b.mrr) from kpi.biggest_customers() b",
+    "open money": "select m.unpaid from kpi.mrr_monthly m order by m.month desc limit 1",
+    "never paid": "select sum(n.mrr) from kpi.never_paid n",
+    "currency": """
+        select s.mrr
+        from kpi.segment('currency') s
+        where s.segment <> (select min(c.reporting_currency) from kpi.currency c)
+    """,
+    "renewals": "select max(r.annual_mrr) from kpi.renewals_monthly() r",
+    "discounts": "select sum(c.mrr) from kpi.charge_running c where c.discount >= 0.3",
+    "hidden annual MRR": "select v.hidden_annual_mrr from kpi.coverage v",
+    "growth by few": """
+        select sum(w.won)
+        from (
+            select sum(m.change) as won
+            from {see} m
+            where m.kind in ('new', 'reactivation', 'expansion')
+            group by m.customer_id
+            order by won desc
+            limit 5
+        ) w
+    """,
+    "usage": "select sum(u.mrr) from kpi.usage_at_risk() u",
+    "churn unseen": "select kpi.mrr_total_at(v.complete_through) from kpi.coverage v",
+    "short history": "select s.mrr from kpi.forecast_status s",
 }
 
 # What a person types, and what psql answers, whatever the session's way to write dates.
@@ -202,6 +233,24 @@ def test_identities_hold_for_the_real_export(real: str) -> None:
     with psycopg.connect(real, options=QUICK) as connection:
         compared = compare(connection, [date(2025, 1, 1), date(2025, 2, 1), date(2025, 2, 26)])
     assert list(compared.values()) == [1544, 1541, 3, 57, 3, 2, 7 * 57, 3, 2, 3, 8075, 3]
+
+
+def test_risks_say_what_the_calls_say_to_which_they_point(abc: str, real: str) -> None:
+    with psycopg.connect(abc, options=READER) as connection:
+        assert compare_risks(connection) == {"shrinking", "concentration", "usage"}
+    with psycopg.connect(real, options=READER) as connection:
+        assert compare_risks(connection) == RISKS.keys() - {"shrinking", "usage"}
+
+
+def compare_risks(connection: psycopg.Connection) -> set[str]:
+    """The risks whose MRR was compared; it is that of the call they point to, and such calls exist."""
+    compared = set()
+    for risk, mrr, see in connection.execute("select risk, mrr, see from kpi.risks()").fetchall():
+        assert mrr == round(one(connection, RISKS[risk].format(see=see)), 2), risk
+        for name in re.findall(r"kpi\.\w+", see):
+            assert one(connection, f"select coalesce(to_regclass('{name}')::text, to_regproc('{name}')::text)"), name
+        compared.add(risk)
+    return compared
 
 
 def days_within(covered: reference.Coverage) -> list[date]:

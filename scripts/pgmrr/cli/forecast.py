@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from pgmrr import show
-from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Name, Url
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
@@ -33,7 +32,7 @@ def forecast(
     if scenario and backtest:
         raise PgmrrError("--scenario and --backtest are two questions", "ask one of them")
     if backtest:
-        print_report(reports.BACKTEST, url, name, format_)
+        _print_backtest(url, name, format_)
         return
     if scenario:
         factors = {"churn": churn_factor, "new": new_factor, "expansion": expansion_factor}
@@ -50,7 +49,7 @@ def forecast(
         if format_ is not Format.table:
             return
         if scenario:
-            reports.explain_reach(connection, len(found), months)
+            reports.explain_scenario(connection, asked, found)
         else:
             reports.explain_forecast(connection, asked, found)
 
@@ -62,6 +61,16 @@ def risks(url: Url = None, name: Name = None, format_: As = Format.table) -> Non
         found = reports.RISKS.ask(connection)
         columns = reports.risk_columns() if format_ is Format.table else reports.RISKS.columns
         show.rows(found, columns, format_, reports.RISKS.heading(connection), reports.RISKS.empty)
+
+
+def _print_backtest(url: str | None, name: str | None, format_: Format) -> None:
+    with reading(choose(url, name)) as connection:
+        found = reports.BACKTEST.ask(connection)
+        is_table = format_ is Format.table
+        columns = reports.backtest_columns(found) if is_table else reports.BACKTEST.columns
+        show.rows(found, columns, format_, reports.BACKTEST.heading(connection), reports.BACKTEST.empty)
+        if found and is_table:
+            reports.explain_backtest(connection)
 
 
 def _number(text: str, option: str) -> str:

@@ -54,13 +54,13 @@ BACKTEST = Report(
     """,
     [
         Column("periods_ahead", "Ahead", Kind.count),
-        Column("grain", ""),
-        Column("method", "Method"),
+        Column("grain", "", Kind.label),
+        Column("method", "Method", Kind.label),
         Column("origins", "Tried", Kind.count),
         Column("mae", "MAE", Kind.units),
         Column("mape", "MAPE", Kind.share),
         Column("mase", "MASE", Kind.ratio),
-        Column("relative_mae", "To naive", Kind.ratio),
+        Column("relative_mae", "To\nnaive", Kind.ratio),
         Column("bias", "Bias", Kind.change),
         Column("coverage_50", "50 %\nheld", Kind.share),
         Column("coverage_80", "80 %\nheld", Kind.share),
@@ -89,7 +89,8 @@ _STATUS = Report("select is_possible, reach_months, explanation from kpi.forecas
 
 _CHOICE = Report(
     """
-    select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae
+    select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae,
+        c.drift_mae
     from kpi.forecast_choice c
     join kpi.forecast_status s
         on s.periods = c.origin
@@ -99,7 +100,8 @@ _CHOICE = Report(
 
 _HELD = Report(
     """
-    select sum(b.origins)::bigint as forecasts, sum(b.origins * b.coverage_80) as held
+    select sum(b.origins)::bigint as forecasts, sum(b.origins * b.coverage_80) as held,
+        max(b.periods_ahead) as farthest, min(b.grain) as grain
     from kpi.forecast_backtest() b
     where b.method = %(method)s
     """,
@@ -113,6 +115,13 @@ def forecast_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns that say something about these rows: kinds of movements where there are any."""
     silent = {name for name in _KINDS if all(not row[name] for row in rows)}
     return [column for column in FORECAST.columns if column.name not in silent | {"opening"}]
+
+
+def backtest_columns(rows: Sequence[Row]) -> list[Column]:
+    """The columns that fit this terminal, the grain in a heading; JSON and CSV hold all."""
+    hidden = {"grain"} | ({"coverage_50", "is_auto"} if show.out.is_terminal and show.out.width < 100 else set())
+    ahead = Column("periods_ahead", f"{rows[0]['grain'].capitalize()}s\nahead" if rows else "Ahead", Kind.count)
+    return [ahead, *(column for column in BACKTEST.columns if column.name not in hidden | {"periods_ahead"})]
 
 
 def risk_columns() -> list[Column]:
@@ -129,14 +138,37 @@ def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: 
     share = show.text_of(rows[0]["level"], Kind.share)
     show.paragraph(f"Low and high: the {share} interval, if the future is like the past.")
     method = rows[0]["method"]
-    currency = reporting_currency(connection)
-    show.paragraph(_why(method, _CHOICE.ask(connection)[0], currency) if asked["method"] == "auto" else f"By {method}.")
+    if asked["method"] == "auto":
+        show.paragraph(_why(_CHOICE.ask(connection)[0], reporting_currency(connection)))
+    else:
+        show.paragraph(f"By {method}.")
     held = _HELD.ask(connection, {"method": method})[0]
     if held["forecasts"]:
         show.paragraph(
-            f"In the backtest, {held['held']:,.0f} of {held['forecasts']:,} of its 80 % intervals held what came. "
-            "See: pgmrr forecast --backtest"
+            f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
+            f"{held['forecasts']:,} of its 80 % intervals held what came. See: pgmrr forecast --backtest"
         )
+
+
+def explain_scenario(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:
+    """Say on what scenarios rest, and what the better and the worse case are."""
+    explain_reach(connection, len(rows), asked["months"])
+    if rows:
+        show.paragraph(
+            f"As it goes: each kind of movement at its recent rate. Better: losses times {asked['churn']}, new and "
+            f"returning customers times {asked['new']}, expansion times {asked['expansion']}. Worse: divided by them."
+        )
+
+
+def explain_backtest(connection: Connection) -> None:
+    """Say how to read the errors of a backtest, what auto makes of them, and on what it rests."""
+    show.paragraph(
+        "MASE: the error in units of the mean change of MRR from one period to the next. To naive: the error as a "
+        "share of that of saying that MRR stays, as far ahead. Bias above 0 promised too much. Held: how often the "
+        "interval held what came."
+    )
+    show.paragraph(_why(_CHOICE.ask(connection)[0], reporting_currency(connection)))
+    show.paragraph(_STATUS.ask(connection)[0]["explanation"])
 
 
 def explain_reach(connection: Connection, months: int, asked: object) -> None:
@@ -149,7 +181,12 @@ def explain_reach(connection: Connection, months: int, asked: object) -> None:
     show.paragraph(cut + status["explanation"])
 
 
-def _why(method: str, choice: Row, currency: str) -> str:
+def _counted(number: int, grain: str) -> str:
+    return f"{number} {grain}" if number == 1 else f"{number} {grain}s"
+
+
+def _why(choice: Row, currency: str) -> str:
+    method = choice["method"]
     if not choice["is_judged"]:
         return (
             f"auto takes {method}: from {choice['origins']} past periods forecasts could be judged, too few to tell "
@@ -157,14 +194,11 @@ def _why(method: str, choice: Row, currency: str) -> str:
         )
     error = f"{show.text_of(choice['mae'], Kind.units)} {currency}"
     why = f"auto takes {method}: in {choice['tries']:,} forecasts of the past it was off by {error} on average"
-    others = [("naive", choice["naive_mae"]), ("movements", choice["movements_mae"])]
-    compared = [
-        f"{show.text_of(_lead(choice['mae'], other), Kind.share)} less than {name}"
-        for name, other in others
-        if name != method and other
-    ]
-    return f"{why}, {' and '.join(compared)}." if compared else f"{why}."
+    others = [(name, choice[f"{name}_mae"]) for name in ("naive", "drift", "movements") if name != method]
+    compared = [_compared(choice["mae"], mae, name) for name, mae in others if mae]
+    return f"{', '.join([why, *compared])}."
 
 
-def _lead(mae: Decimal, other: Decimal) -> Decimal:
-    return 1 - mae / other
+def _compared(mae: Decimal, other: Decimal, name: str) -> str:
+    lead = 1 - mae / other
+    return f"{show.text_of(abs(lead), Kind.share)} {'less' if lead >= 0 else 'more'} than {name}"

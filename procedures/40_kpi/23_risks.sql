@@ -2,8 +2,9 @@
 --
 -- One row a risk that the data show, the most severe first: its evidence in numbers, the MRR
 -- it touches on the last covered day (in the reporting currency), that MRR as a share of the
--- company's, and the call that shows more. No rows where nothing is covered or there is no MRR.
--- A risk is high or medium from these shares on, else low:
+-- company's, and the calls that show more: what one of them counts is taken from it, so both
+-- say the same. No rows where nothing is covered or there is no MRR. A risk is high or medium
+-- from these shares on, else low:
 --
 --     risk                 measure                                             high    medium
 --     shrinking            MRR lost / MRR won in three months                  1.5     1
@@ -11,19 +12,22 @@
 --     open money           share of MRR on open invoices and drafts            10      3 %
 --     never paid           share of MRR of customers who never paid            3       1 %
 --     currency             share of MRR billed in one other currency           50      20 %
---     renewals             share of MRR whose term (a year or more) ends in
---                          one of the twelve months to come                    10      5 %
+--     renewals             share of MRR whose annual term ends in one month
+--                          to come                                             10      5 %
 --     discounts            share of MRR billed at 30 % off or more             20      5 %
 --     implied              share of MRR that only a renewal proves             20      5 %
 --     hidden annual MRR    what may be hidden, as a share of MRR               20      5 %
 --     churn unseen         days on which churn could be seen                   < 60    < 365
---     newer cohorts        of new customers, the share kept for three months,
---                          points below the older ones (two standard errors
---                          or more, thirty customers or more on either side)   10      below
+--     newer cohorts        of the cohorts whose third month is one of the last
+--                          six, the share of customers kept for three months,
+--                          points below the older cohorts (two standard
+--                          errors or more, thirty customers or more on either
+--                          side)                                               10      below
 --     growth by few        share of five customers in the MRR won in three
 --                          months                                              50      25 %
 --     usage                share of MRR whose customer's sessions fell by half
---                          or more in 30 days                                  20      10 %
+--                          or more in 30 days, unless customers with such a
+--                          fall are not seen to churn more often (then low)    20      10 %
 --     short history        months that a forecast reaches                      0       < 6
 --
 -- Plans of this size take longer to compile than to run: hence no JIT.
@@ -64,14 +68,14 @@ begin atomic
     flow as (
         select
             c.recent_from,
-            c.mrr,
+            c.complete_through,
             sum(d.new + d.reactivation + d.expansion) as won,
             - sum(d.contraction + d.churn) as lost,
             sum(d.customers_new) as customers_new
         from company c
         join kpi.mrr_daily d
             on d.day >= c.recent_from
-        group by c.recent_from, c.mrr
+        group by c.recent_from, c.complete_through
     ),
     shrinking as (
         select
@@ -85,49 +89,41 @@ begin atomic
                 f.customers_new
             ) as evidence,
             f.lost as mrr,
-            'kpi.mrr_monthly' as see
+            format('kpi.movements(%L, %L)', f.recent_from, f.complete_through) as see
         from flow f
         where f.lost > f.won
-    ),
-    biggest as materialized (
-        select
-            max(b.mrr) as first,
-            sum(b.mrr) as ten,
-            min(b.name) filter (where b.rank = 1) as name
-        from kpi.biggest_customers(null, 10) b
     ),
     concentration as (
         select
             case
-                when b.first >= 0.1 * c.mrr or b.ten >= 0.5 * c.mrr then 'high'
-                when b.first >= 0.05 * c.mrr or b.ten >= 0.25 * c.mrr then 'medium'
+                when m.top_1 >= 0.1 or m.top_10 >= 0.5 then 'high'
+                when m.top_1 >= 0.05 or m.top_10 >= 0.25 then 'medium'
                 else 'low'
             end,
             'concentration',
             format(
-                'The largest customer, %s, brings %s %% of MRR, the ten largest %s %%.',
-                b.name,
-                round(100 * b.first / c.mrr, 1),
-                round(100 * b.ten / c.mrr, 1)
+                'The largest customer, %s, brings %s %% of MRR%s.',
+                coalesce(b.name, b.customer_id),
+                round(100 * m.top_1, 1),
+                case
+                    when m.customers > 10 then format(', the ten largest %s %%', round(100 * m.top_10, 1))
+                    else format('; customers in all: %s', m.customers)
+                end
             ),
-            b.ten,
-            'kpi.biggest_customers()'
-        from company c
-        cross join biggest b
+            m.top_10 * m.mrr,
+            'kpi.concentration(), kpi.biggest_customers()'
+        from kpi.concentration(null) m
+        cross join kpi.biggest_customers(null, 1) b
     ),
-    charge as materialized (
-        select r.customer_id, r.basis, r.mrr, r.is_unpaid, r.is_never_paid, r.discount
-        from kpi.charge_running r
-    ),
+    -- Charges run ahead of balances where a credit takes a balance to zero: never above MRR.
     firmness as materialized (
         select
-            sum(h.mrr) as charged,
-            coalesce(sum(h.mrr) filter (where h.is_never_paid), 0) as never_paid,
-            count(distinct h.customer_id) filter (where h.is_never_paid) as customers_never_paid,
-            coalesce(sum(h.mrr) filter (where h.discount >= 0.3), 0) as discounted,
             count(distinct h.customer_id) filter (where h.discount >= 0.3) as customers_discounted,
-            coalesce(sum(h.mrr) filter (where h.basis = 'implied'), 0) as implied
-        from charge h
+            least(coalesce(sum(h.mrr) filter (where h.discount >= 0.3), 0), c.mrr) as discounted,
+            least(coalesce(sum(h.mrr) filter (where h.basis = 'implied'), 0), c.mrr) as implied
+        from company c
+        cross join kpi.charge_running h
+        group by c.mrr
     ),
     open_money as (
         select
@@ -135,36 +131,35 @@ begin atomic
             'open money',
             format('%s %% of MRR rests on invoices that are open or drafts.', round(100 * c.unpaid / c.mrr, 1)),
             c.unpaid,
-            'kpi.biggest_customers()'
+            'kpi.mrr_monthly, kpi.biggest_customers()'
         from company c
         where c.unpaid > 0
     ),
     never_paid as (
         select
-            case when f.never_paid >= 0.03 * c.mrr then 'high' when f.never_paid >= 0.01 * c.mrr then 'medium' else 'low' end,
+            case when n.mrr >= 0.03 * c.mrr then 'high' when n.mrr >= 0.01 * c.mrr then 'medium' else 'low' end,
             'never paid',
-            format(
-                'Customers of whom no payment is known: %s, with %s %% of MRR.',
-                f.customers_never_paid,
-                round(100 * f.never_paid / c.mrr, 1)
+            concat_ws(
+                ' ',
+                format(
+                    'Customers of whom no payment is known: %s, with %s %% of MRR.', n.customers, round(100 * n.mrr / c.mrr, 1)
+                ),
+                case
+                    when n.may_have_paid_before > 0
+                        then format('May have paid before the history began: %s.', n.may_have_paid_before)
+                end
             ),
-            f.never_paid,
-            'kpi.charge_running'
+            n.mrr,
+            'kpi.never_paid'
         from company c
-        cross join firmness f
-        where f.never_paid > 0
-    ),
-    billed_in as (
-        select
-            d.currency,
-            min(y.reporting_currency) as reporting_currency,
-            sum(d.change) as mrr
-        from company c
-        join kpi.daily_change d
-            on d.effective_on <= c.complete_through
-        join kpi.currency y
-            on y.currency = d.currency
-        group by d.currency
+        cross join (
+            select
+                count(*) as customers,
+                sum(p.mrr) as mrr,
+                count(*) filter (where p.may_have_paid_before) as may_have_paid_before
+            from kpi.never_paid p
+        ) n
+        where n.customers > 0
     ),
     currency as (
         select
@@ -173,45 +168,36 @@ begin atomic
             format(
                 '%s %% of MRR is billed in %s: 10 %% in its rate are %s %s a month.',
                 round(100 * b.mrr / c.mrr, 1),
-                b.currency,
+                b.segment,
                 to_char(0.1 * b.mrr, 'FM999,999,999,990'),
-                b.reporting_currency
+                y.reporting_currency
             ),
             b.mrr,
-            'kpi.currency'
+            'kpi.segment(''currency''), kpi.currency'
         from company c
-        join billed_in b
-            on b.currency <> b.reporting_currency
-        where b.mrr > 0
+        cross join kpi.segment('currency', null) b
+        join kpi.currency y
+            on y.currency = b.segment
+        where b.segment <> y.reporting_currency
     ),
     renewing as (
-        select
-            date_trunc('month', e.ends_on::timestamp)::date as month,
-            sum(t.mrr) as mrr
-        from company c
-        join kpi.term_start t
-            on t.months >= 12
-            and t.starts_on <= c.complete_through
-        cross join lateral (
-            select (t.starts_on + make_interval(months => t.months))::date as ends_on
-        ) e
-        where e.ends_on > c.complete_through
-            and e.ends_on <= c.complete_through + interval '12 months'
-        group by 1
-        order by 2 desc, 1
+        select r.month, r.annual_mrr
+        from kpi.renewals_monthly(null, null) r
+        where r.annual_mrr > 0
+        order by r.annual_mrr desc, r.month
         limit 1
     ),
     renewals as (
         select
-            case when r.mrr >= 0.1 * c.mrr then 'high' when r.mrr >= 0.05 * c.mrr then 'medium' else 'low' end,
+            case when r.annual_mrr >= 0.1 * c.mrr then 'high' when r.annual_mrr >= 0.05 * c.mrr then 'medium' else 'low' end,
             'renewals',
             format(
-                'In %s terms of a year or more end that bring %s %% of MRR, more than in any other month to come.',
+                'In %s annual terms end that bring %s %% of MRR, more than in any other month to come.',
                 to_char(r.month, 'YYYY-MM'),
-                round(100 * r.mrr / c.mrr, 1)
+                round(100 * r.annual_mrr / c.mrr, 1)
             ),
-            r.mrr,
-            'kpi.term_start'
+            r.annual_mrr,
+            'kpi.renewals_monthly()'
         from company c
         cross join renewing r
     ),
@@ -274,60 +260,50 @@ begin atomic
         where c.is_truncated
             and s.days < 365
     ),
-    -- New customers of whom three months are known, and what they still pay then.
-    newcomer as (
+    -- The newer cohorts are those whose third month is one of the last six whole ones.
+    cohort as (
         select
-            n.customer_id,
-            n.started_on,
-            sum(l.change * y.factor) > 0 as is_kept
+            h.cohort,
+            max(h.customers) filter (where h.month_number = 0) as began,
+            max(h.customers) filter (where h.month_number = 3 and h.is_whole) as kept,
+            bool_or(h.month_number = 3 and h.month >= date_trunc('month', c.complete_through + 1) - interval '6 months') as is_recent
         from company c
-        cross join lateral (
-            select
-                k.customer_id,
-                min(k.effective_on) as started_on
-            from kpi.ledger k
-            where k.kind = 'new'
-                and k.effective_on >= c.observed_from
-                and k.effective_on <= c.complete_through - interval '3 months'
-            group by k.customer_id
-        ) n
-        join kpi.ledger l
-            on l.customer_id = n.customer_id
-            and l.effective_on <= n.started_on + interval '3 months'
-        join kpi.currency y
-            on y.currency = l.currency
-        group by n.customer_id, n.started_on
+        cross join kpi.cohort_retention('first_mrr') h
+        where h.cohort is not null
+        group by h.cohort
     ),
     kept as (
         select
-            count(*) filter (where not r.is_recent)::numeric as old,
-            count(*) filter (where r.is_recent)::numeric as recent,
-            avg(n.is_kept::integer) filter (where not r.is_recent) as old_kept,
-            avg(n.is_kept::integer) filter (where r.is_recent) as recent_kept,
-            avg(n.is_kept::integer) as kept
-        from company c
-        cross join newcomer n
-        cross join lateral (
-            select n.started_on > c.complete_through - interval '9 months' as is_recent
-        ) r
+            min(h.cohort) filter (where h.is_recent) as recent_from,
+            max(h.cohort) filter (where h.is_recent) as recent_to,
+            sum(h.began) filter (where h.is_recent) as recent,
+            sum(h.began) filter (where not h.is_recent) as old,
+            sum(h.kept) filter (where h.is_recent) / sum(h.began) filter (where h.is_recent) as recent_kept,
+            sum(h.kept) filter (where not h.is_recent) / sum(h.began) filter (where not h.is_recent) as old_kept,
+            sum(h.kept) / sum(h.began) as kept
+        from cohort h
+        where h.began > 0
+            and h.kept is not null
     ),
     newer_cohorts as (
         select
             case when k.old_kept - k.recent_kept >= 0.1 then 'high' else 'medium' end,
             'newer cohorts',
             format(
-                'After three months %s %% of the last %s new customers are still there; of the %s before them it was %s %%.',
-                round(100 * k.recent_kept, 1),
+                'Of the %s customers of the cohorts %s to %s, %s %% are there after three months; of the %s before them it was %s %%.',
                 k.recent,
+                to_char(k.recent_from, 'YYYY-MM'),
+                to_char(k.recent_to, 'YYYY-MM'),
+                round(100 * k.recent_kept, 1),
                 k.old,
                 round(100 * k.old_kept, 1)
             ),
             null::numeric,
-            'kpi.retention_monthly'
+            'kpi.cohort_retention()'
         from kept k
         where k.old >= 30
             and k.recent >= 30
-            and k.old_kept - k.recent_kept > 2 * sqrt(k.kept * (1 - k.kept) * (1 / k.old + 1 / k.recent))
+            and k.old_kept - k.recent_kept > 2 * sqrt(greatest(k.kept * (1 - k.kept), 0) * (1 / k.old + 1 / k.recent))
     ),
     winner as (
         select
@@ -356,46 +332,52 @@ begin atomic
                 round(100 * w.by_five / w.won, 1)
             ),
             w.by_five,
-            'kpi.movements()'
+            format('kpi.movements(%L, %L)', c.recent_from, c.complete_through)
         from company c
         cross join winner w
         where w.customers > 5
             and w.won > 0
     ),
-    used as (
-        select
-            s.customer_id,
-            count(*) filter (where s.used_on <= c.complete_through - 30) as before,
-            count(*) filter (where s.used_on > c.complete_through - 30) as since
-        from company c
-        join kpi.session s
-            on s.used_on between c.complete_through - 59 and c.complete_through
-        where c.observed_from <= c.complete_through - 59
-        group by s.customer_id
-    ),
-    faded as (
+    faded as materialized (
         select
             count(*) as customers,
-            sum(kpi.mrr_at(u.customer_id, c.complete_through)) as mrr
-        from company c
-        cross join used u
-        where u.since * 2 <= u.before
-            and kpi.mrr_at(u.customer_id, c.complete_through) > 0
+            sum(u.mrr) as mrr
+        from kpi.usage_at_risk(null) u
+        having count(*) > 0
+    ),
+    -- Whether sessions that fell told of churn in this company so far.
+    told as (
+        select
+            u.is_related,
+            u.odds_ratio
+        from kpi.usage_and_churn(null, null) u
+        where exists (select from faded)
     ),
     usage as (
         select
-            case when f.mrr >= 0.2 * c.mrr then 'high' when f.mrr >= 0.1 * c.mrr then 'medium' else 'low' end,
+            case
+                when not t.is_related or t.odds_ratio < 1 then 'low'
+                when f.mrr >= 0.2 * c.mrr then 'high'
+                when f.mrr >= 0.1 * c.mrr then 'medium'
+                else 'low'
+            end,
             'usage',
             format(
-                'Customers who use the product half as often as 30 days before, or less: %s, with %s %% of MRR.',
+                'Customers whose sessions fell by half or more in 30 days: %s, with %s %% of MRR. %s',
                 f.customers,
-                round(100 * f.mrr / c.mrr, 1)
+                round(100 * f.mrr / c.mrr, 1),
+                case
+                    when t.is_related and t.odds_ratio > 1 then 'Such customers churned more often so far.'
+                    when t.is_related then 'Such customers churned less often so far.'
+                    when not t.is_related then 'So far such customers are not seen to churn more often.'
+                    else 'Whether such customers churn more often cannot be told yet.'
+                end
             ),
             f.mrr,
-            'kpi.engagement_monthly'
+            'kpi.usage_at_risk(), kpi.usage_and_churn()'
         from company c
         cross join faded f
-        where f.customers > 0
+        cross join told t
     ),
     short_history as (
         select

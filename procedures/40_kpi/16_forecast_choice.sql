@@ -3,9 +3,10 @@
 -- The one with the least mean absolute error over all forecasts that could be judged by then,
 -- the same for every method. But forecasts from neighbouring origins share their luck, so
 --
--- - nothing is judged before there are twice as many origins as the longest forecast tried has
---   periods, and `movements` is taken, which knows the renewals ahead and says what it expects
---   by kind;
+-- - nothing is judged before there are twice as many origins as the longest forecast to be
+--   tried has periods, and `movements` is taken, which knows the renewals ahead and says what
+--   it expects by kind. So weeks and days, which are the grain of short histories alone, are
+--   never enough;
 -- - `movements` gives way only to a method that is better by a tenth or more, and whose lead
 --   over it, averaged by origin, is more than its standard error.
 create or replace view kpi.forecast_choice as
@@ -25,7 +26,7 @@ by_origin as (
         t.method,
         t.origin as tried_at,
         count(t.error) as tries,
-        max(t.step) as longest,
+        (select max(l.step) from unnest(s.tested_steps) l (step)) as longest,
         sum(t.error) as error,
         avg(t.movements_error - t.error) as lead
     from kpi.forecast_status s
@@ -33,7 +34,7 @@ by_origin as (
     left join tried t
         on t.known_at <= o.origin
     where s.is_possible
-    group by o.origin, t.method, t.origin
+    group by o.origin, t.method, t.origin, s.tested_steps
 ),
 judged as (
     select
@@ -41,7 +42,7 @@ judged as (
         b.method,
         count(b.tried_at) as origins,
         sum(b.tries)::bigint as tries,
-        coalesce(count(b.tried_at) >= 2 * max(b.longest), false) as is_judged,
+        count(b.tried_at) >= 2 * max(b.longest) as is_judged,
         sum(b.error) / nullif(sum(b.tries), 0) as mae,
         avg(b.lead) as lead,
         stddev_samp(b.lead) / sqrt(count(b.lead)) as lead_error
@@ -58,6 +59,7 @@ compared as (
         j.mae,
         min(j.mae) filter (where j.method = 'movements') over at_origin as movements_mae,
         min(j.mae) filter (where j.method = 'naive') over at_origin as naive_mae,
+        min(j.mae) filter (where j.method = 'drift') over at_origin as drift_mae,
         j.lead > j.lead_error as leads
     from judged j
     window at_origin as (partition by j.origin)
@@ -72,6 +74,7 @@ ranked as (
         c.mae,
         c.movements_mae,
         c.naive_mae,
+        c.drift_mae,
         row_number() over (
             partition by c.origin
             order by
@@ -89,7 +92,8 @@ select
     r.tries,
     case when r.is_judged then r.mae end as mae,
     case when r.is_judged then r.movements_mae end as movements_mae,
-    case when r.is_judged then r.naive_mae end as naive_mae
+    case when r.is_judged then r.naive_mae end as naive_mae,
+    case when r.is_judged then r.drift_mae end as drift_mae
 from ranked r
 where r.place = 1;
 
@@ -101,5 +105,6 @@ comment on column kpi.forecast_choice.origins is 'From so many origins forecasts
 comment on column kpi.forecast_choice.tries is 'So many forecasts of each method could be judged.';
 comment on column kpi.forecast_choice.mae is 'Mean absolute error of the method, in the reporting currency; NULL where not judged.';
 comment on column kpi.forecast_choice.naive_mae is 'That of naive, on the same forecasts.';
+comment on column kpi.forecast_choice.drift_mae is 'That of drift, on the same forecasts.';
 comment on column kpi.forecast_choice.movements_mae is 'That of movements, on the same forecasts.';
 grant select on kpi.forecast_choice to pgmrr_reader, pgmrr_writer;

@@ -10,13 +10,6 @@ select
     c.basis::text as basis,
     c.mrr * 0.01 * y.factor as mrr,
     c.is_unpaid,
-    c.is_unpaid and not exists (
-        select
-        from billing.charge_cents p
-        where p.customer_id = c.customer_id
-            and not p.is_unpaid
-            and p.net > 0
-    ) as is_never_paid,
     case when c.net > 0 and i.discount > 0 then i.discount::numeric / (c.net + i.discount) else 0 end as discount
 from meta.coverage v
 join billing.charge_cents c
@@ -37,6 +30,5 @@ comment on column kpi.charge_running.invoice_id is 'The invoice; for an implied 
 comment on column kpi.charge_running.basis is 'term, proration, days, implied or listed.';
 comment on column kpi.charge_running.mrr is 'MRR, a month.';
 comment on column kpi.charge_running.is_unpaid is 'True where the invoice is open or a draft.';
-comment on column kpi.charge_running.is_never_paid is 'True where, besides, no charge of the customer above 0 is known to be paid.';
 comment on column kpi.charge_running.discount is 'Share of the list price that was taken off, 0 to 1.';
 grant select on kpi.charge_running to pgmrr_reader, pgmrr_writer;
