@@ -11,9 +11,12 @@ import psycopg
 import pytest
 
 from pgmrr import rates
+from pgmrr.billing import Spelling, import_lines, import_periods
 from pgmrr.errors import PgmrrError
+from pgmrr.history import undo
 from pgmrr.locks import WRITER_LOCK
 from pgmrr.sessions import open_session
+from pgmrr.staging import Place, file_at
 from pgmrr.stripe import import_stripe
 from stripe_files import DAY, Company, Table
 from test_undo import differing, everything
@@ -227,6 +230,19 @@ WARNED: list[tuple[dict[str, str], list[str]]] = [
     ({"Status": "draft", "Date (UTC)": "2025-02-28 23:59"}, ["draft older than a week"]),
     ({"Status": "draft"}, []),
 ]
+
+
+def test_a_stated_amount_a_month_may_be_for_years(connection: psycopg.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "id,customer,start,end,amount\nfive,a,2020-01-01,2025-01-01,10\nruns,b,2020-01-01,,10\nmonth,c,2024-01-01,2024-02-01,1\n"
+    )
+    periods = import_periods(connection, file_at(path, Place("periods", "periods")), spelling=Spelling("EUR"))
+    assert (periods.invoices.new, periods.warnings) == (3, {})
+    undo(connection)
+    path.write_text("id,customer,start,end,amount\nfive,a,2020-01-01,2025-01-01,10\nyear,b,2020-01-01,2021-01-01,10\n")
+    lines = import_lines(connection, file_at(path, Place("lines", "lines")), spelling=Spelling("EUR"))
+    assert lines.warnings == {"service period over three years": 1}
 
 
 def test_warnings_are_those_that_the_rows_were_written_for(connection: psycopg.Connection, tmp_path: Path) -> None:

