@@ -174,6 +174,7 @@ def test_a_refresh_without_rates_does_nothing(connection: psycopg.Connection) ->
 
 def test_a_new_reporting_currency_brings_the_rates_it_needs(connection: psycopg.Connection) -> None:
     import_stripe(connection, HANDMADE / "invoices.csv")
+    [wanted] = rates.latest([("GBP", date(2025, 3, 7))])
     rates.set_setting(connection, "reporting_currency", "gbp")
     assert [(currency, rate_on) for currency, _, rate_on, _ in known(connection)] == [
         ("GBP", date(2025, 3, 7)),
@@ -181,7 +182,14 @@ def test_a_new_reporting_currency_brings_the_rates_it_needs(connection: psycopg.
     ]
     found = connection.execute("select distinct reporting_currency from ledger.currency").fetchall()
     assert found == [("GBP",)]
-    assert [kind for kind, _ in batches(connection)] == ["import", "rates", "settings"]
+    assert [kind for kind, _ in batches(connection)] == ["import", "settings"]
+    assert [row for row in known(connection) if row[0] == "GBP"] == [("GBP", wanted.per_euro, date(2025, 3, 7), "ECB")]
+    [summary] = connection.execute("select summary from kpi.batches where kind = 'settings'").fetchone()
+    assert summary == "reporting_currency: default → GBP, with the rate of GBP"
+    undo(connection)
+    assert [currency for currency, *_ in known(connection)] == ["USD"]
+    assert connection.execute("select distinct reporting_currency from ledger.currency").fetchall() == [("EUR",)]
+    rates.set_setting(connection, "reporting_currency", "gbp")
     with pytest.raises(PgmrrError, match=r"no exchange rate for .*XYZ.*MR005"):
         rates.set_setting(connection, "reporting_currency", "XYZ")
     rates.set_setting(connection, "reporting_currency", "default")
