@@ -51,7 +51,7 @@ def rejected(
     _write(made, csv_, force=force)
     for row in made.not_kept:
         show.note(f"too long to be kept whole: correct line {row['line_number']} in {row['file']} itself")
-    again = _AGAIN.get(made.role, f"pgmrr import {made.role} {{}} --corrections --map …")
+    again = _AGAIN.get(made.role, f"pgmrr import {made.role} {{}} --corrections")
     show.note(for_chosen(f"{made.rows:,} rows; correct them, then: {again.format(csv_)}"))
 
 
