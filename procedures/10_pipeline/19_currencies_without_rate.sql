@@ -1,8 +1,9 @@
 -- Which currencies need an exchange rate and have none? Rule R13.
 --
 -- One row a currency, among those given and those of the ledger and the reports, with
--- the day whose rate it should be: the last covered day of the first import, so that all
--- rates are of one day however much comes later. A company with one currency needs none.
+-- the day whose rate it should be: the last covered day of the first batch that brought
+-- invoices, so that all rates are of one day however much comes later. An import of which
+-- every row was rejected covers no day, and is passed over. A company with one currency needs none.
 create or replace function pipeline.currencies_without_rate(p_currencies text[] default '{}')
 returns table (
     currency text,
@@ -27,7 +28,7 @@ begin atomic
         first_import.complete_through
     from used u
     cross join pipeline.coverage_at(
-        (select min(b.batch_id) from meta.batch b where b.source is not null)
+        (select min(b.batch_id) from meta.batch b where b.first_invoice_at is not null)
     ) first_import
     where (select count(*) from used) > 1
         and u.currency <> 'EUR'

@@ -1,4 +1,5 @@
--- Brings the exchange rate of a currency that has none, as a part of import p_batch.
+-- Brings the exchange rate of a currency that has none, as a part of batch p_batch: of an
+-- import, or of a change of the reporting currency.
 -- Rule R13. A rate that is known stays.
 create or replace procedure pipeline.add_rate(
     p_batch bigint,
@@ -30,6 +31,6 @@ end;
 $$;
 
 comment on procedure pipeline.add_rate(bigint, text, numeric, date, text) is
-    'R13: brings the exchange rate (units for one euro) of a currency that has none, as a part of an import.';
+    'R13: brings the exchange rate (units for one euro) of a currency that has none, as a part of an import or of a change of the reporting currency.';
 revoke all on procedure pipeline.add_rate(bigint, text, numeric, date, text) from public;
 grant execute on procedure pipeline.add_rate(bigint, text, numeric, date, text) to pgmrr_writer;

@@ -13,8 +13,12 @@
 --     "fates": [{"fate": "charge", "detail": "term", "invoices": 7905}, …]
 --
 -- and, where anything changed, with what became of MRR (`mrr`, see pipeline.mrr_effect) and
--- how many warnings there are about what the batch brought (`warnings`, by warning). Both are
--- figures of the moment, and not kept.
+-- how many warnings there are about what the batch brought (`warnings`, by warning), how many
+-- of its credits found nothing to take away (`unmatched_credits`), and how many lines or
+-- periods of it replace what a file with later dates said (`replaces_later`: there, what is
+-- imported last counts). All are figures of the moment, and not kept; and so is whether rows of
+-- these files, rejected now or when they came first, are waiting to be corrected
+-- (`has_rejected_rows`).
 --
 -- The fates are those of kpi.invoice_fate, besides `not stored` (rows of an older file whose
 -- invoice a later one dropped) and `rejected`, with the reason.
@@ -30,6 +34,7 @@ declare
     v_customers text[];
     v_is_repeated boolean;
     v_fates jsonb;
+    v_files jsonb;
     v_effect jsonb;
     v_report jsonb;
 begin
@@ -122,6 +127,8 @@ begin
     where b.batch_id = p_batch
     returning pg_catalog.to_jsonb(b) into v_report;
 
+    v_files := (select pg_catalog.jsonb_path_query_array(b.files, '$[*].sha256') from meta.batch b where b.batch_id = p_batch);
+
     if v_is_repeated then
         delete from raw.rejected_row r where r.batch_id = p_batch;
         update raw.rejected_row r set superseded_by = null where r.superseded_by = p_batch;
@@ -132,10 +139,46 @@ begin
         call pipeline.mrr_effect(v_effect);
         v_report := v_report || pg_catalog.jsonb_build_object(
             'mrr', v_effect,
-            'warnings', pipeline.warnings_of_batch(p_batch, v_customers)
+            'warnings', pipeline.warnings_of_batch(p_batch, v_customers),
+            'unmatched_credits', (
+                select count(distinct r.invoice_id)
+                from pg_temp.read_invoices r
+                join billing.charge_cents c
+                    on c.customer_id = r.customer_id
+                    and c.invoice_id = r.invoice_id
+                where r.state in ('new', 'changed')
+                    and c.unmatched > 0
+            ),
+            'replaces_later', (
+                select count(*)
+                from pg_temp.read_invoices r
+                join meta.batch known
+                    on known.batch_id = r.known_batch_id
+                join meta.batch own
+                    on own.batch_id = p_batch
+                where r.state = 'changed'
+                    and own.source in ('lines', 'periods')
+                    and own.details -> 'corrections' is null
+                    and known.last_invoice_at > own.last_invoice_at
+            )
         );
         drop table pg_temp.mrr_range, pg_temp.mrr_days, pg_temp.mrr_balances;
     end if;
+
+    v_report := v_report || pg_catalog.jsonb_build_object(
+        'has_rejected_rows',
+        exists (
+            select
+            from raw.rejected_row r
+            join meta.batch b
+                on b.batch_id = r.batch_id
+            where r.superseded_by is null
+                and (
+                    b.batch_id = p_batch
+                    or v_is_repeated and pg_catalog.jsonb_path_query_array(b.files, '$[*].sha256') = v_files
+                )
+        )
+    );
 
     drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;
     drop table if exists pg_temp.read_customers;

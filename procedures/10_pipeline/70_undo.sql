@@ -7,7 +7,7 @@
 --
 -- Facts: the versions that the batch brought go, those that it superseded are current
 -- again, and so with rejected rows and with what it found absent, even in the files of
--- others. Rates that an import added go with it; none of the others used them. Then the
+-- others. Rates that an import or a new reporting currency added go with it; none of the others used them. Then the
 -- customers whose facts moved are refreshed, all of them where coverage moved: refresh =
 -- rebuild, so that the ledger is what it was. Days of complete histories depend on settings
 -- alone, and are made anew with these.
@@ -55,6 +55,7 @@ begin
                 observed_from = v_setting.observed_from,
                 reporting_currency = v_setting.reporting_currency;
 
+            delete from meta.exchange_rate e where v_last.details -> 'rates' ? e.currency;
             delete from meta.batch b where b.batch_id = v_last.batch_id;
             if v_last.details ->> 'setting' = 'reporting_currency' then
                 call pipeline.update_currencies();

@@ -6,9 +6,11 @@
 --     call pipeline.set_setting('observed_from', null);             -- the default again
 --
 -- A batch of its own, with the old and the new value; the same value again changes
--- nothing. NULL or 'default' stand for the default. Error MR004 where the setting is
+-- nothing. p_rates are exchange rates that a new reporting currency needs and that nobody
+-- has set, as [{"currency": "USD", "per_euro": 1.0834, "rate_on": "2025-02-28"}]: they are a
+-- part of the batch, so that one undo takes both back. NULL or 'default' stand for the default. Error MR004 where the setting is
 -- unknown or the value is none that it can take.
-create or replace procedure pipeline.set_setting(p_name text, p_value text)
+create or replace procedure pipeline.set_setting(p_name text, p_value text, p_rates jsonb default '[]')
 language plpgsql
 set search_path = ''
 as $$
@@ -18,6 +20,8 @@ declare
     v_is_allowed boolean;
     v_old meta.setting;
     v_new meta.setting;
+    v_batch bigint;
+    v_rate record;
 begin
     perform pipeline.lock();
     select s.* into v_old from meta.setting s;
@@ -99,7 +103,7 @@ begin
     end if;
 
     if v_new is distinct from v_old then
-        perform pipeline.begin_batch(
+        v_batch := pipeline.begin_batch(
             'settings',
             p_details => pg_catalog.jsonb_build_object(
                 'setting', p_name,
@@ -117,6 +121,12 @@ begin
             reporting_currency = v_new.reporting_currency;
 
         if p_name = 'reporting_currency' then
+            for v_rate in
+                select r.currency, r.per_euro, r.rate_on
+                from pg_catalog.jsonb_to_recordset(p_rates) as r (currency text, per_euro numeric, rate_on date)
+            loop
+                call pipeline.add_rate(v_batch, v_rate.currency, v_rate.per_euro, v_rate.rate_on);
+            end loop;
             call pipeline.update_currencies();
         else
             -- A complete history begins and ends on days in the reporting time zone.
@@ -129,7 +139,7 @@ begin
 end;
 $$;
 
-comment on procedure pipeline.set_setting(text, text) is
-    'Changes a setting of the rules (NULL: its default) and what depends on it, as a batch of its own. Error MR004 where setting or value is unknown.';
-revoke all on procedure pipeline.set_setting(text, text) from public;
-grant execute on procedure pipeline.set_setting(text, text) to pgmrr_writer;
+comment on procedure pipeline.set_setting(text, text, jsonb) is
+    'Changes a setting of the rules (NULL: its default) and what depends on it, with the exchange rates that it needs, as a batch of its own. Error MR004 where setting or value is unknown.';
+revoke all on procedure pipeline.set_setting(text, text, jsonb) from public;
+grant execute on procedure pipeline.set_setting(text, text, jsonb) to pgmrr_writer;

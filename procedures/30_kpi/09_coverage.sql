@@ -38,6 +38,11 @@ known as (
         b.covered_days,
         b.shortest_term_months,
         b.longest_term_months,
+        (
+            select case when count(distinct i.source) = 1 and min(i.source) <> 'stripe' then min(i.source) else 'invoices' end
+            from meta.batch i
+            where i.kind = 'import'
+        ) as facts,
         case
             when b.is_truncated then (b.observed_from + make_interval(months => coalesce(b.longest_term_months, 0)))::date
             else b.observed_from
@@ -65,7 +70,7 @@ select
     k.hidden_annual_mrr,
     case
         when k.observed_from is null then 'There are no invoices yet.'
-        when k.covered_days = 0 then 'The invoices cover less than one whole day.'
+        when k.covered_days = 0 then format('The %s cover less than one whole day.', k.facts)
         else concat_ws(
             ' ',
             format(
@@ -85,6 +90,11 @@ select
                     'Churn cannot be seen before %s, so rates that need it are empty until then.',
                     to_char(k.churn_observable_from, 'YYYY-MM-DD')
                 )
+            end,
+            case
+                when k.is_truncated
+                    then 'The price of a cycle that only its renewal proves is not known, nor is that of a change of '
+                        'term that credits an invoice from before the export.'
             end
         )
     end as explanation

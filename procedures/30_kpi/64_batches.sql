@@ -14,10 +14,14 @@ select
     b.details,
     case b.kind
         when 'settings' then format(
-            '%s: %s → %s',
+            '%s: %s → %s%s',
             b.details ->> 'setting',
             coalesce(b.details ->> 'old', 'default'),
-            coalesce(b.details ->> 'new', 'default')
+            coalesce(b.details ->> 'new', 'default'),
+            ', with the rate of ' || (
+                select string_agg(r.currency, ', ' order by r.currency)
+                from jsonb_object_keys(b.details -> 'rates') as r (currency)
+            )
         )
         when 'rates' then format(
             '1 EUR = %s %s%s',
@@ -46,7 +50,9 @@ select
                     '; '
                 )
                 from (
-                    values ('invoices', b.details -> 'invoices'), ('customers', b.details -> 'customers')
+                    values
+                    (case when b.source in ('lines', 'periods') then b.source else 'invoices' end, b.details -> 'invoices'),
+                    ('customers', b.details -> 'customers')
                 ) r (role, counts)
                 where r.counts ->> 'rows' <> '0'
             )

@@ -7,6 +7,8 @@
 --   amounts do not add up   subtotal - discount + tax on top = total, and amount due = total +
 --                           starting balance - ending balance, where all of these are known; a
 --                           single figure of tax may be on top or within
+--   service period over three years   of invoices and lines, whose amount is spread over it; a
+--                           list of periods states the amount a month, however long they are
 --   draft older than a week a week before the latest event of that source's files
 create or replace view kpi.warnings as
 with invoice as (
@@ -27,6 +29,7 @@ with invoice as (
         end as tax_on_top,
         i.exclusive_tax is null and i.inclusive_tax is null as tax_may_be_within,
         i.total,
+        i.monthly,
         i.amount_due,
         i.starting_balance - i.ending_balance as from_balance,
         i.batch_id,
@@ -107,7 +110,9 @@ select
     i.batch_id,
     i.line_number
 from invoice i
-where i.line_period_end at time zone 'UTC' > i.line_period_start at time zone 'UTC' + interval '3 years'
+where i.monthly is null
+    and i.line_period_end < 'infinity'
+    and i.line_period_end at time zone 'UTC' > i.line_period_start at time zone 'UTC' + interval '3 years'
 union all
 select
     'two currencies of a customer',

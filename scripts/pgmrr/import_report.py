@@ -95,7 +95,10 @@ class ImportReport:
     of the rows of the invoices file: (fate, detail, how many), which sum up to all of them. ``absent`` known
     invoices should be in the file and are not, ``dropped`` of them were dropped for it. ``mrr`` tells what became
     of MRR, where anything changed, and ``warnings`` how many there are about what the import brought; ``notes``
-    are what the files say about themselves. Of a dry run, all is as it would be: nothing was kept.
+    are what the files say about themselves, ``what`` is their word for the facts: invoices, lines or periods.
+    ``unmatched_credits`` found no MRR to take away, or too little; ``replaces_later`` lines or periods replace
+    what a file with later dates said; ``has_rejected_rows`` says that rows of the files wait to be corrected.
+    Of a dry run, all is as it would be: nothing was kept.
     """
 
     batch: int | None
@@ -110,18 +113,22 @@ class ImportReport:
     warnings: dict[str, int]
     is_dry_run: bool
     is_correction: bool
+    what: str = "invoices"
+    unmatched_credits: int = 0
+    replaces_later: int = 0
+    has_rejected_rows: bool = False
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """The report for people, a line a fact."""
         yield from self._of_the_files()
         if self.invoices.rows:
-            yield f"{self.invoices.rows:,} invoices = {self.accounting()}"
+            yield f"{self.invoices.rows:,} {self.what} = {self.accounting()}"
         if self.absent > self.dropped:
             left = "not dropped: at the edge of the file's dates" if self.dropped else "--replace drops them"
-            yield f"known invoices that this file lacks: {self.absent - self.dropped:,} ({left})"
+            yield f"known {self.what} that this file lacks: {self.absent - self.dropped:,} ({left})"
         if self.dropped:
-            yield f"known invoices that this file lacks, now dropped: {self.dropped:,}"
+            yield f"known {self.what} that this file lacks, now dropped: {self.dropped:,}"
         yield from self.notes
         for rate in self.rates:
             yield f"exchange rate: 1 EUR = {rate.per_euro} {rate.currency} (ECB, {rate.rate_on})"
@@ -135,20 +142,29 @@ class ImportReport:
         if self.customers:
             yield self.customers.line()
         if self.invoices.further_columns:
-            yield f"columns of the invoices not used: {', '.join(self.invoices.further_columns)}"
+            yield f"columns of the {self.what} not used: {', '.join(self.invoices.further_columns)}"
         if self.invoices.lacks_taxes and self.invoices.rows:
-            yield "the invoices have no column of taxes: totals count as net of them"
+            yield f"the {self.what} have no column of taxes: totals count as net of them"
         if self.customers is None and not self.is_correction:
             yield "no customer file: customers who come back after years count as new"
         if self.unlisted_customers:
-            yield f"customers known from their invoices alone: {self.unlisted_customers:,}"
+            yield f"customers known from their {self.what} alone: {self.unlisted_customers:,}"
 
     def _of_what_to_do(self) -> Iterator[str]:
+        if self.replaces_later:
+            yield (
+                f"{self.replaces_later:,} {self.what} replace what a file with later dates said of them: "
+                "if this file is the older one, take it back: pgmrr undo"
+            )
+        if self.unmatched_credits:
+            yield (
+                f"credits that found no MRR to take away, or too little: {self.unmatched_credits:,} "
+                "(see: kpi.unmatched_credits)"
+            )
         if self.warnings:
             counted = ", ".join(f"{warning}: {count:,}" for warning, count in sorted(self.warnings.items()))
             yield f"warnings: {counted} (see: pgmrr warnings)"
-        rejected = self.invoices.rejected + (self.customers.rejected if self.customers else 0)
-        if rejected and not self.is_dry_run:
+        if self.has_rejected_rows and not self.is_dry_run:
             yield "see the rejected rows: pgmrr rejected"
         if self.is_dry_run:
             yield "a dry run: nothing was kept"

@@ -3,6 +3,7 @@
 All of it happens, or nothing: it is one transaction.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -34,7 +35,8 @@ def import_files(
     """Import files of a source: invoices, lines or periods, and customers.
 
     ``replace`` drops known invoices that the file's range of dates should hold and doesn't; ``corrections`` says
-    that the files hold rows that were rejected before, and these only, of Stripe's files perhaps customers alone;
+    that the files hold rows that were rejected before, and these only, of Stripe's files perhaps customers alone:
+    they are read with the options and the columns' names of the files that these rows come from;
     ``dry_run`` only reports what would happen; ``options`` are those of ``pipeline.read_lines``. ``connection``
     must be in autocommit mode, and in no transaction.
 
@@ -44,6 +46,7 @@ def import_files(
         with writer_lock(connection, progress), connection.transaction(force_rollback=dry_run):
             if corrections:
                 batch = _value(connection, "select pipeline.begin_corrections(%s)", source)
+                options = _read_as_before(connection, source, files, options or {})
             else:
                 begin = "select pipeline.begin_batch('import', %s, %s)"
                 batch = _value(connection, begin, source, is_truncated)
@@ -54,7 +57,7 @@ def import_files(
             progress("comparing the files with what is known")
             wanted = connection.execute(
                 "select currency, rate_on from pipeline.import_files(%s, %s, %s, %s)",
-                [batch, json.dumps([file.description for file in files]), replace, json.dumps(options or {})],
+                [batch, json.dumps([_described(file) for file in files]), replace, json.dumps(options or {})],
             ).fetchall()
             added = rates.add(connection, batch, wanted)
             progress("making charges and ledger")
@@ -71,6 +74,23 @@ def import_files(
 def _role(file: Input) -> str:
     """What the file holds."""
     return file.place.role
+
+
+def _described(file: Input) -> dict[str, Any]:
+    """What the batch keeps of the file; of files whose columns have names of their own, also these."""
+    return file.description | ({} if file.place.source == "stripe" else {"map": file.place.columns})
+
+
+def _read_as_before(
+    connection: psycopg.Connection, source: str, files: Sequence[Input], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Have files of corrections read as those were whose rows they correct: names their columns, returns options."""
+    maps = {_role(file): file.place.columns for file in files if file.place.columns}
+    query = "select pipeline.reading_of_corrections(%s, %s, %s)"
+    reading = _value(connection, query, source, json.dumps(options), json.dumps(maps))
+    for file in files:
+        file.place = dataclasses.replace(file.place, columns=reading["maps"].get(_role(file), {}))
+    return reading["options"]
 
 
 def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
@@ -104,6 +124,10 @@ def _report(
         warnings=report.get("warnings", {}),
         is_dry_run=is_dry_run,
         is_correction="corrections" in details,
+        what=report["source"] if report["source"] in ("lines", "periods") else "invoices",
+        unmatched_credits=report.get("unmatched_credits", 0),
+        replaces_later=report.get("replaces_later", 0),
+        has_rejected_rows=report["has_rejected_rows"],
         notes=list(_notes(details)),
     )
 

@@ -96,15 +96,22 @@ def set_by_user(connection: psycopg.Connection, text: str) -> None:
 def set_setting(connection: psycopg.Connection, name: str, value: str | None) -> None:
     """Change a setting of the rules; None or ``default`` stand for its default.
 
-    A new reporting currency brings the rates that it needs. ``connection`` must be in autocommit mode.
+    A new reporting currency brings the rates that it needs, in the same batch. ``connection`` must be in
+    autocommit mode.
 
     Raises PgmrrError where there is no such setting or it cannot have that value.
     """
+    needed: list[Rate] = []
     with _one_transaction(connection, "the setting was not changed"):
         if name == "reporting_currency" and value:
             query = "select currency, rate_on from pipeline.currencies_without_rate(array[upper(%s)])"
-            _set(connection, latest(connection.execute(query, [value]).fetchall()))
-        connection.execute("call pipeline.set_setting(%s, %s)", [name, value])
+            needed = latest(connection.execute(query, [value]).fetchall())
+        # A number of JSON keeps the decimals of its text.
+        found = ", ".join(
+            f'{{"currency": "{rate.currency}", "per_euro": {rate.per_euro}, "rate_on": "{rate.rate_on}"}}'
+            for rate in needed
+        )
+        connection.execute("call pipeline.set_setting(%s, %s, %s)", [name, value, f"[{found}]"])
 
 
 def _set(connection: psycopg.Connection, rates: Iterable[Rate]) -> None:

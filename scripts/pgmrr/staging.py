@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import DiagnosticField
 
 from pgmrr import csv_tokens
 from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Row, Source
@@ -30,6 +31,7 @@ from pgmrr.sessions import explained
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _STAGE = b"select pipeline.stage_file(%s, %s, %s, %s, %s, %s, %s, %s)"
+_UNDEFINED_TABLE = b"42P01"
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 
@@ -263,6 +265,12 @@ class Query(Input):
     def _names(self, session: psycopg.Connection) -> list[str]:
         """The names of the query's columns. The query is prepared, not run: it must be a single one."""
         result = session.pgconn.prepare(b"", self._text.encode())
+        if result.error_field(DiagnosticField.SQLSTATE) == _UNDEFINED_TABLE and self._schema:
+            message = result.error_field(DiagnosticField.MESSAGE_PRIMARY).decode(errors="replace")
+            raise PgmrrError(
+                f"{self.name} are not in the schema {self._schema} of the source: {message}",
+                "name the schema that holds its tables by --schema NAME",
+            )
         if result.error_message:
             message = result.error_message.decode(errors="replace").splitlines()[0].removeprefix("ERROR:").strip()
             raise PgmrrError(f"{self.name} is not one that the source can run: {message}", "try it in psql")

@@ -29,7 +29,9 @@ select is(
     (select v.explanation from kpi.coverage v),
     'MRR is known from 2025-01-02 to 2025-03-30; on other days it is unknown. The export starts in the middle of the '
     || 'company''s life: before 2026-01-02 MRR is a lower bound, since customers with terms of up to 12 months may not '
-    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then.',
+    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then. '
+    || 'The price of a cycle that only its renewal proves is not known, nor is that of a change of term that credits an '
+    || 'invoice from before the export.',
     'coverage says the same in words'
 );
 select results_eq(
@@ -222,7 +224,9 @@ select is(
     (select v.explanation from kpi.coverage v),
     'MRR is known from 2025-01-02 to 2025-03-30; on other days it is unknown. The export starts in the middle of the '
     || 'company''s life: before 2025-02-02 MRR is a lower bound, since customers with terms of up to a month may not '
-    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then.',
+    || 'have been billed yet. Churn cannot be seen before 2025-02-02, so rates that need it are empty until then. '
+    || 'The price of a cycle that only its renewal proves is not known, nor is that of a change of term that credits an '
+    || 'invoice from before the export.',
     'coverage speaks of the terms that count'
 );
 update meta.setting set counted_statuses = default;

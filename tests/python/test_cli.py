@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -19,7 +21,8 @@ from rich.console import Console
 from conftest import Server
 from pgmrr import reports, show
 from pgmrr.__main__ import main
-from pgmrr.database import choose, for_chosen
+from pgmrr.cli.data import prepare
+from pgmrr.database import Database, choose, for_chosen
 from pgmrr.errors import PgmrrError
 from pgmrr.show import Kind, text_of
 from pgmrr.simulation import Parameters, simulate
@@ -350,7 +353,10 @@ def test_a_richer_company_goes_out_as_a_stripe_export_and_comes_back(
     assert pgmrr(database, "export", "stripe", str(tmp_path), "--force", "--names").returncode == 0
     files = ["--invoices", str(tmp_path / "invoices.csv"), "--customers", str(tmp_path / "customers.csv")]
     copy = new_database(template=template)
-    assert pgmrr(copy, "import", "stripe", *files, "--complete").returncode == 0
+    assert pgmrr(copy, "import", "stripe", *files, "--complete-history").returncode == 0
+    # The name that it had before is the same option.
+    assert "the same files as before" in pgmrr(copy, "import", "stripe", *files, "--complete").stderr
+    assert re.findall(r"--complete\S*", pgmrr(copy, "import", "stripe", "--help").stdout) == ["--complete-history"]
     queries = (
         "select count(*), sum(total), sum(amount_paid) from billing.invoice",
         "select count(*), sum(payment_count), min(name) from billing.customer",
@@ -441,6 +447,17 @@ def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch)
     assert "…" not in printed
 
 
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_server_is_said_to_be_started_only_where_it_is(
+    database: str, capsys: pytest.CaptureFixture[str], *, runs: bool
+) -> None:
+    server = SimpleNamespace(
+        status=lambda: SimpleNamespace(running=runs), start=lambda: None, ensure_database=lambda _: None
+    )
+    prepare(Database(database, "abc", server))
+    assert ("starting the server" in capsys.readouterr().err) is not runs
+
+
 def test_rejected_rows_go_out_and_come_back_corrected_and_are_taken_back(database: str, tmp_path: Path) -> None:
     handmade = Path(__file__).parents[1] / "data" / "handmade" / "invoices.csv"
     good = list(csv.reader(io.StringIO(handmade.read_text(encoding="utf-8"))))
@@ -466,6 +483,15 @@ def test_rejected_rows_go_out_and_come_back_corrected_and_are_taken_back(databas
     assert refused.returncode == 1
     assert "No such file or directory" in refused.stderr
     assert pgmrr(database, "rejected", "--csv", str(files["out"])).returncode == 0
+    written = files["out"].read_text()
+    files["out"].write_text("half corrected")
+    refused = pgmrr(database, "rejected", "--csv", str(files["out"]))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "already exists" in refused.stderr
+    assert "--force" in refused.stderr
+    assert files["out"].read_text() == "half corrected"
+    assert pgmrr(database, "rejected", "--csv", str(files["out"]), "--force").returncode == 0
+    assert files["out"].read_text() == written
     files["out"].write_text(files["out"].read_text().replace("1.234,56", good[3][total]))
     again = pgmrr(database, "import", "stripe", "--corrections", "--invoices", str(files["out"]))
     assert again.returncode == 0, again.stderr

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +11,13 @@ import psycopg
 import pytest
 
 from pgmrr import rates
+from pgmrr.billing import Spelling, import_lines, import_periods
 from pgmrr.errors import PgmrrError
+from pgmrr.history import undo
+from pgmrr.import_report import ImportReport
 from pgmrr.locks import WRITER_LOCK
 from pgmrr.sessions import open_session
+from pgmrr.staging import Place, file_at
 from pgmrr.stripe import import_stripe
 from stripe_files import DAY, Company, Table
 from test_undo import differing, everything
@@ -229,6 +233,19 @@ WARNED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 
+def test_a_stated_amount_a_month_may_be_for_years(connection: psycopg.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "id,customer,start,end,amount\nfive,a,2020-01-01,2025-01-01,10\nruns,b,2020-01-01,,10\nmonth,c,2024-01-01,2024-02-01,1\n"
+    )
+    periods = import_periods(connection, file_at(path, Place("periods", "periods")), spelling=Spelling("EUR"))
+    assert (periods.invoices.new, periods.warnings) == (3, {})
+    undo(connection)
+    path.write_text("id,customer,start,end,amount\nfive,a,2020-01-01,2025-01-01,10\nyear,b,2020-01-01,2021-01-01,10\n")
+    lines = import_lines(connection, file_at(path, Place("lines", "lines")), spelling=Spelling("EUR"))
+    assert lines.warnings == {"service period over three years": 1}
+
+
 def test_warnings_are_those_that_the_rows_were_written_for(connection: psycopg.Connection, tmp_path: Path) -> None:
     rows = [
         {**GOOD, "id": f"in_{place:02}", "Customer": f"cus_{place:02}", "Subscription": f"sub_{place:02}", **changes}
@@ -265,3 +282,54 @@ def test_warnings_are_those_that_the_rows_were_written_for(connection: psycopg.C
     ).fetchall()
     assert drafts == [("in_16",), ("in_17",)]
     assert connection.execute("select count(*) from kpi.warnings where invoice_id = 'in_04'").fetchone() == (0,)
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "bring"), [("lines", import_lines), ("periods", import_periods)])
+def test_what_a_source_brings_is_called_by_its_word(
+    connection: psycopg.Connection, tmp_path: Path, source: str, bring: Callable[..., ImportReport]
+) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text("id,customer,start,end,amount,note\na,a,2024-01-01,2024-02-01,1,x\n")
+    report = bring(connection, file_at(path, Place(source, source)), spelling=Spelling("EUR"))
+    said = "\n".join(report.lines())
+    assert f"1 {source} = 1 charges" in said
+    assert f"columns of the {source} not used: note" in said
+    assert "invoices" not in said
+    summary, words = connection.execute("select b.summary, c.explanation from kpi.batches b, kpi.coverage c").fetchone()
+    assert summary == f"1 {source}, 1 new"
+    if source == "lines":
+        assert words == "The lines cover less than one whole day."
+
+
+def test_credits_that_find_nothing_are_said(connection: psycopg.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text(
+        "id,customer,subscription,start,end,amount\n"
+        "a,a,s,2024-01-01,2024-03-01,20\nb,a,s,2024-02-01,2024-03-01,-5\nc,c,t,2024-02-01,2024-03-01,-7\n"
+    )
+    report = import_lines(connection, file_at(path, Place("lines", "lines")), spelling=Spelling("EUR"))
+    listed = connection.execute("select invoice_id, unmatched from kpi.unmatched_credits").fetchall()
+    assert listed == [("c", Decimal("7.00"))]
+    assert report.unmatched_credits == 1
+    assert any("found no MRR to take away, or too little: 1 (" in line for line in report.lines())
+    again = import_lines(connection, file_at(path, Place("lines", "lines")), spelling=Spelling("EUR"))
+    assert again.unmatched_credits == 0
+
+
+def test_lines_that_replace_what_a_later_file_said_are_counted(connection: psycopg.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    later = "id,customer,start,end,amount\na,a,2024-01-01,2024-02-01,1\nb,b,2024-01-02,2024-02-02,2\n"
+
+    def bring(text: str) -> ImportReport:
+        path.write_text(text)
+        return import_lines(connection, file_at(path, Place("lines", "lines")), spelling=Spelling("EUR"))
+
+    assert bring(later + "c,c,2024-03-01,2024-04-01,3\n").replaces_later == 0
+    older = bring(later.replace(",2\n", ",9\n"))
+    assert (older.invoices.changed, older.replaces_later) == (1, 1)
+    assert any(line.startswith("1 lines replace what a file with later dates said") for line in older.lines())
+    newer = bring(later + "c,c,2024-03-01,2024-04-01,3\n")
+    assert (newer.invoices.changed, newer.replaces_later) == (1, 0)

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg.rows import dict_row
 from pgmrr.billing import Spelling, import_lines, import_periods
 from pgmrr.errors import PgmrrError
 from pgmrr.history import undo
+from pgmrr.import_report import ImportReport
 from pgmrr.quarantine import Corrections, corrections
 from pgmrr.reports.quarantine import REJECTED_WHOLE
 from pgmrr.sessions import open_session
@@ -324,7 +326,16 @@ def test_lines_and_periods_are_corrected_as_well(connection: psycopg.Connection,
     Table(good.header, rows).write(tmp_path / "fixed.csv")
     told = bring(connection, place("fixed.csv"), spelling=EUR, corrections=True, dry_run=True)
     assert differing(before, everything(connection)) == []
-    done = bring(connection, place("fixed.csv"), spelling=EUR, corrections=True)
+    # Nothing need be said again; what is said otherwise is refused.
+    plain = file_at(tmp_path / "fixed.csv", Place(kind, kind))
+    for other in ({"spelling": Spelling("USD")}, {"spelling": Spelling(end_inclusive=True)}):
+        with pytest.raises(PgmrrError, match="read with other options") as refused:
+            bring(connection, plain, corrections=True, **other)
+        assert '"currency": "EUR"' in refused.value.hint
+    with pytest.raises(PgmrrError, match="another map"):
+        bring(connection, file_at(tmp_path / "fixed.csv", Place(kind, kind, {**MAP, "amount": "No"})), corrections=True)
+    assert differing(before, everything(connection)) == []
+    done = bring(connection, plain, corrections=True)
     assert done.invoices == told.invoices
     assert (done.invoices.rejected, done.absent) == (0, 0)
     assert open_rows(connection) == []
@@ -418,3 +429,50 @@ def test_corrections_do_not_hide_what_an_older_export_has(
         "select count(*) from raw.absent_invoice a join meta.batch b using (batch_id) where b.details ? 'corrections'"
     )
     assert connection.execute(absent).fetchone() == (0,)
+
+
+def test_rows_that_were_read_in_several_ways_are_told_apart(connection: psycopg.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+
+    def bring(text: str, spelling: Spelling, **how: bool) -> ImportReport:
+        path.write_text("id,customer,start,end,amount\n" + text, encoding="utf-8")
+        return import_lines(connection, file_at(path, Place("lines", "lines")), spelling=spelling, **how)
+
+    # Ends that are and are not a day of service: 31 days both, so a month both.
+    inclusive = Spelling("EUR", end_inclusive=True)
+    assert bring("a,a,2024-01-01,2024-01-31,1\nb,b,2024-01-01,2024-01-31,x\n", inclusive).invoices.rejected == 1
+    one = "c,c,2024-01-01,2024-02-01,1\nd,d,2024-01-01,2024-02-01,x\ne,e,03/04/2024,03/05/2024,1\n"
+    assert bring(one, Spelling("EUR")).invoices.rejected == 2
+    with pytest.raises(PgmrrError, match="read in different ways"):
+        bring("b,b,2024-01-01,2024-01-31,2\n", Spelling(), corrections=True)
+    assert bring("b,b,2024-01-01,2024-01-31,2\n", Spelling(end_inclusive=True), corrections=True).invoices.new == 1
+    # What only settles what could not be told may be added.
+    assert bring("e,e,03/04/2024,03/05/2024,1\n", Spelling(dates="dmy"), corrections=True).invoices.new == 1
+    assert bring("d,d,2024-01-01,2024-02-01,3\n", Spelling(), corrections=True).invoices.new == 1
+    found = connection.execute("select invoice_id, mrr, ends_on::text from billing.charge order by 1").fetchall()
+    assert found == [
+        ("a", Decimal("1.00"), "2024-02-01"),
+        ("b", Decimal("2.00"), "2024-02-01"),
+        ("c", Decimal("1.00"), "2024-02-01"),
+        ("d", Decimal("3.00"), "2024-02-01"),
+        ("e", Decimal("1.00"), "2024-05-03"),
+    ]
+
+
+def test_rejected_rows_are_pointed_at_only_where_they_wait(
+    connection: psycopg.Connection, invoices: Table, tmp_path: Path
+) -> None:
+    broken = Table(invoices.header, [dict(row) for row in invoices.rows])
+    broken.rows[1]["Total"] = "1.234,56"
+    bad = broken.write(tmp_path / "bad.csv")
+    hint = "see the rejected rows: pgmrr rejected"
+    for batch in (1, None):
+        report = import_stripe(connection, bad)
+        assert (report.batch, report.invoices.rejected) == (batch, 1)
+        assert hint in list(report.lines())
+    fixed = Table(invoices.header, [invoices.rows[1]]).write(tmp_path / "fixed.csv")
+    assert hint not in list(import_stripe(connection, fixed, corrections=True).lines())
+    report = import_stripe(connection, bad)
+    assert (report.batch, report.invoices.rejected) == (None, 1)
+    assert open_rows(connection) == []
+    assert hint not in list(report.lines())

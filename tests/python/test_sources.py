@@ -909,6 +909,7 @@ INVOICES = [
     invoice("in_6", "2024-02-06T00:00", total=2380, tax=380, lines=None),
     invoice("in_7", "2024-02-07T00:00", item(100, "2024-02-07", "2024-03-07", subscription="sub_7"), status="deleted"),
     invoice("in_8", "2024-03-01T00:00", item(100, "2024-03-01", "2024-04-01", subscription="sub_8"), status="void"),
+    invoice("in_9", "2024-03-02T00:00", item(100, "2024-03-02", "2024-04-02", subscription="sub_9"), customer=None),
 ]
 
 
@@ -947,7 +948,8 @@ def test_the_tables_of_the_sync_engine_come_in_line_by_line(desk: Desk, sync_eng
         ("in_8", "sub_8", "EUR", "void", 100, 0),
     ]
     assert desk.rejected() == [
-        (line, "amount", "the table holds only a part of its lines", "not an amount") for line in (8, 9)
+        *((line, "amount", "the table holds only a part of its lines", "not an amount") for line in (8, 9)),
+        (12, "customer", None, "missing value"),
     ]
     [times] = desk.connection.execute("""
         select array[issued_at, line_period_start, line_period_end, period_start, period_end] from raw.invoice
@@ -973,7 +975,7 @@ def test_the_tables_of_the_sync_engine_come_in_line_by_line(desk: Desk, sync_eng
         ("in_3", "term", Decimal("1500.00")),
         ("in_4", "term", Decimal("1.23")),
     ]
-    assert accounted(report) == report.invoices.rows == 11
+    assert accounted(report) == report.invoices.rows == 12
     fates = {(fate, detail) for fate, detail, _ in report.fates}
     assert {("one-off", "no subscription"), ("not counted", "void"), ("rejected", "not an amount")} <= fates
     assert import_stripe_sync(desk.connection, sync_engine, complete_history=True).batch is None
@@ -989,7 +991,7 @@ def test_an_invoice_that_the_engine_learns_more_of_is_replaced(desk: Desk, sync_
             update stripe.invoices set lines = lines #- '{data, 1}' where id = 'in_1'
         """)
     report = import_stripe_sync(desk.connection, sync_engine)
-    assert (report.invoices.new, report.invoices.rejected, report.dropped) == (2, 0, 1)
+    assert (report.invoices.new, report.invoices.rejected, report.dropped) == (2, 1, 1)
     counts = "select of_invoice_id, count(*) from billing.invoice group by 1 order by 1"
     assert desk.connection.execute(counts).fetchall() == [
         *[("in_1", 2), ("in_2", 2), ("in_3", 1), ("in_4", 1), ("in_5", 2), ("in_6", 1), ("in_8", 1)]
@@ -997,8 +999,9 @@ def test_an_invoice_that_the_engine_learns_more_of_is_replaced(desk: Desk, sync_
 
 
 def test_a_database_without_the_engines_tables_is_said_to_be_so(desk: Desk, shop: str) -> None:
-    with pytest.raises(PgmrrError, match=r'the lines of the sync engine .*relation "invoices" does not exist'):
-        import_stripe_sync(desk.connection, shop)
+    with pytest.raises(PgmrrError, match=r'in the schema billing of .*: relation "invoices" does not exist') as refused:
+        import_stripe_sync(desk.connection, shop, schema="billing")
+    assert "--schema" in refused.value.hint
 
 
 # -- the documentation ----------------------------------------------------------------------------

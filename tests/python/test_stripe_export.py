@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -106,6 +107,21 @@ def test_an_import_of_the_export_is_no_change(connection: psycopg.Connection, tm
     again = import_stripe(connection, tmp_path / "invoices.csv", tmp_path / "customers.csv")
     assert again.batch is None
     assert again.invoices.unchanged == again.invoices.rows > 30
+
+
+def test_without_a_customer_file_customers_are_known_by_their_ids(
+    connection: psycopg.Connection, new_database: Callable[..., str], template: str, tmp_path: Path
+) -> None:
+    import_stripe(connection, HANDMADE / "invoices.csv")
+    assert [file.rows for file in export_stripe(connection, tmp_path)][1] > 10
+    written = rows(tmp_path / "customers.csv")
+    assert {row["id"] for row in written} == {row["Customer"] for row in rows(HANDMADE / "invoices.csv")}
+    assert {row["Created (UTC)"] for row in written} == {""}
+    with open_session(new_database(template=template)) as copy:
+        report = import_stripe(copy, tmp_path / "invoices.csv", tmp_path / "customers.csv")
+        assert (report.customers.new, report.customers.rejected) == (len(written), 0)
+        movements = "select customer_id, effective_on, change, kind from ledger.movement order by 1, 2"
+        assert copy.execute(movements).fetchall() == connection.execute(movements).fetchall()
 
 
 def test_a_window_cuts_the_invoices_and_no_customer(connection: psycopg.Connection, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from pgmrr import migrations, rates, reports, show, simulation, stripe
 from pgmrr.cli.figures import print_report
-from pgmrr.cli.options import As, Name, Url, day
+from pgmrr.cli.options import As, Complete, Name, Url, day
 from pgmrr.database import Database, choose, for_chosen, reading, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.import_report import ImportReport
@@ -98,9 +98,8 @@ def import_stripe(
     replace: Annotated[
         bool, typer.Option("--replace", help="Drop known invoices that the file should hold and does not.")
     ] = False,
-    complete: Annotated[
-        bool, typer.Option("--complete", help="The export holds the company's whole life, not a part of it.")
-    ] = False,
+    complete_history: Complete = False,
+    complete: Annotated[bool, typer.Option("--complete", hidden=True)] = False,  # its name in version 0.1
     corrections: Annotated[
         bool, typer.Option("--corrections", help="The files hold rows that were rejected, corrected, and no others.")
     ] = False,
@@ -109,16 +108,17 @@ def import_stripe(
     name: Name = None,
 ) -> None:
     """Import a Stripe export. The same files again change nothing."""
-    if corrections and (replace or complete):
+    complete_history = complete_history or complete
+    if corrections and (replace or complete_history):
         raise PgmrrError(
             "corrections hold a few rows: they neither replace an export nor hold the company's whole life",
-            "leave out --replace and --complete",
+            "leave out --replace and --complete-history",
         )
     if not invoices and not (corrections and customers):
         raise PgmrrError("--invoices is missing", "pgmrr import stripe --invoices FILE --customers FILE")
     database = choose(url, name)
     prepare(database, dry_run=dry_run)
-    how = {"replace": replace, "complete_history": complete, "corrections": corrections, "dry_run": dry_run}
+    how = {"replace": replace, "complete_history": complete_history, "corrections": corrections, "dry_run": dry_run}
     _import_stripe(database, invoices, customers, **how)
 
 
@@ -180,7 +180,7 @@ def prepare(database: Database, *, dry_run: bool = False) -> None:
             database.server.start()
         return
     with show.progress() as progress:
-        if database.server:
+        if database.server and not database.server.status().running:
             progress("starting the server")
         database.ensure_running()
         with writing(database):  # explains what cannot be reached

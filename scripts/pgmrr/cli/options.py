@@ -14,6 +14,9 @@ Url = Annotated[
 ]
 Name = Annotated[str | None, typer.Option("--db", help="Database on the embedded server. [default: abc]")]
 As = Annotated[Format, typer.Option("--format", help="How to print.")]
+Complete = Annotated[
+    bool, typer.Option("--complete-history", help="The data hold the company's whole life, not a part of it.")
+]
 Day = Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="A day, as 2024-06-30.")]
 
 

@@ -29,6 +29,7 @@ def rejected(
         Path | None, typer.Option("--csv", help="Write the rows as their file had them, to correct; - for stdout.")
     ] = None,
     only: Annotated[str | None, typer.Option(help="Only rows of: invoices, customers, lines or periods.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file where it exists.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="List every reason there is.")] = False,
     url: Url = None,
     name: Name = None,
@@ -40,15 +41,17 @@ def rejected(
         return
     if only and not csv_:
         raise PgmrrError("--only says which rows to write", "pgmrr rejected --csv FILE --only invoices")
+    if force and not csv_:
+        raise PgmrrError("--force replaces a file, and none is named", "pgmrr rejected --csv FILE --force")
     if not csv_:
         print_report(REJECTED, url, name, format_)
         return
     with reading(choose(url, name)) as connection:
         made = corrections(REJECTED_WHOLE.ask(connection), only)
-    _write(made, csv_)
+    _write(made, csv_, force=force)
     for row in made.not_kept:
         show.note(f"too long to be kept whole: correct line {row['line_number']} in {row['file']} itself")
-    again = _AGAIN.get(made.role, f"pgmrr import {made.role} {{}} --corrections --map …")
+    again = _AGAIN.get(made.role, f"pgmrr import {made.role} {{}} --corrections")
     show.note(for_chosen(f"{made.rows:,} rows; correct them, then: {again.format(csv_)}"))
 
 
@@ -63,11 +66,15 @@ def warnings(
     print_report(WARNING_COUNTS if count else WARNINGS, url, name, format_)
 
 
-def _write(made: Corrections, path: Path) -> None:
+def _write(made: Corrections, path: Path, *, force: bool) -> None:
+    """Write the file, or to stdout. One that is there may hold corrections by now: it stays, unless forced."""
     if str(path) == "-":
         sys.stdout.write(made.text)
         return
     try:
-        path.write_text(made.text, encoding="utf-8", newline="")
+        with path.open("w" if force else "x", encoding="utf-8", newline="") as file:
+            file.write(made.text)
+    except FileExistsError:
+        raise PgmrrError(f"{path} already exists", "replace it: --force") from None
     except OSError as error:
         raise PgmrrError(f"{path}: {error.strerror}", "give a file that can be written") from None

@@ -12,7 +12,7 @@ import typer
 from pgmrr import billing, show
 from pgmrr.billing import Spelling
 from pgmrr.cli.data import importing, prepare, tell
-from pgmrr.cli.options import Name, Url, day
+from pgmrr.cli.options import Complete, Name, Url, day
 from pgmrr.database import choose, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.import_report import ImportReport
@@ -61,9 +61,6 @@ Corrections = Annotated[
     bool, typer.Option("--corrections", help="The file holds rows that were rejected, corrected, and no others.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the report, and change nothing.")]
-Complete = Annotated[
-    bool, typer.Option("--complete-history", help="The data hold the company's whole life, not a part of it.")
-]
 
 
 @importing.command(

@@ -1,6 +1,8 @@
 -- The lines of invoices that Stripe's sync engine keeps, as pgmrr import lines reads them.
 --
--- One row a line item; an invoice without any is one row, without a service period. Tables
+-- One row a line item; an invoice without any is one row, without a service period. An invoice
+-- without a customer is handed on, to be rejected and counted. One with the status `deleted` is
+-- left out: it was a draft, is no more at Stripe's, and bills nothing. Tables
 -- are looked for in the schema that the session has set (pgmrr import stripe-sync --schema).
 --
 -- Stripe's amounts are in the smallest unit of the currency (for ISK and UGX, by way of
@@ -33,8 +35,7 @@ with invoice as (
             else 100
         end as units
     from invoices i
-    where i.status::text <> 'deleted'
-        and i.customer is not null
+    where i.status::text is distinct from 'deleted'
 ),
 line as (
     select
