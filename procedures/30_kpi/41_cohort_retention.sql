@@ -7,8 +7,8 @@
 --
 -- One row a cohort and covered month of its life: customers with MRR, and their MRR in the
 -- reporting currency, at the end of the month, or on the last covered day of it. Months not
--- lived yet have no row, and one of which only a part is covered is not `is_whole`. Month 0 is the cohort's own month; for a cohort without one, the
--- first covered month.
+-- lived yet have no row, and one of which only a part is covered is not `is_whole`. Month 0 is
+-- the cohort's own month; for a cohort without one, the first covered month.
 --
 -- Shares are relative to the first month in which the cohort is observed: the first month of
 -- its life that is covered, and for a cohort that began before the history, the first from

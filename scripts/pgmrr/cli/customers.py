@@ -47,7 +47,8 @@ def cohorts(
     with reading(choose(url, name)) as connection:
         found = COHORTS.ask(connection, {"basis": basis.value})
         if found and format_ is Format.table:
-            print_triangle(found, "mrr" if mrr else "customers", absolute, reporting_currency(connection))
+            measure = "mrr" if mrr else "customers"
+            print_triangle(found, basis.value, measure, absolute, reporting_currency(connection))
             return
         show.rows(found, COHORTS.columns, format_, None, COHORTS.empty)
         if not found:
