@@ -179,8 +179,10 @@ def test_attributes_are_listed_without_one(abc: str) -> None:
         "source": "customer",
         "distinct_values": 2,
         "customers": 60,
+        "counted": "known",
         "example": "small",
     }
+    assert {row["counted"] for row in found[:3]} == {"active"}
 
 
 def test_concentration_says_what_its_measures_mean(abc: str) -> None:
@@ -208,6 +210,25 @@ def test_renewals_of_a_month_are_those_of_its_customers(abc: str) -> None:
     assert [row["month"] for row in months] == ["2026-01-01"]
     assert months[0]["renewals"] == len(single) > 0
     assert months[0]["mrr"] == sum(row["mrr"] for row in single)
+
+
+def test_renewals_say_from_when_they_are_seen_and_what_they_add_up_to(abc: str) -> None:
+    (month,) = json.loads(pgmrr(abc, "renewals", "--format", "json").stdout)
+    shown = pgmrr(abc, "renewals").stdout
+    assert "a month, seen from 2025-12-31 Month " in " ".join(shown.split())
+    line, total = shown.splitlines()[-2:]
+    assert line.split()[0] == "2026-01"
+    assert total.split() == ["All", *line.split()[1:]]
+    assert total.split()[1] == f"{month['renewals']}"
+    cut = pgmrr(abc, "renewals", "2026-01-01", "2026-01-15").stdout
+    assert "2026-01* " in cut
+    assert cut.splitlines()[-1] == "* a month of which only a part is ahead, or asked for"
+    assert "a month, seen from 2025-12-31 Paid until" in " ".join(pgmrr(abc, "renewals", "--list").stdout.split())
+
+
+def test_the_biggest_customers_are_those_of_a_day(abc: str) -> None:
+    assert pgmrr(abc, "top").stdout.splitlines()[0].rstrip() == "Biggest customers, USD a month, on 2025-12-31"
+    assert pgmrr(abc, "top", "2024-06-30").stdout.splitlines()[0].rstrip().endswith(", on 2024-06-30")
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,26 @@ BILLED = Report(
         Column("open_share", "", Kind.share),
         Column("late", "of it\nlate", Kind.units),
         Column("uncollectible", "Uncol-\nlect.", Kind.units),
+        Column("uncollectible_share", "", Kind.share),
         Column("void", "Void", Kind.units),
+        Column("void_share", "", Kind.share),
         Column("draft", "Drafts", Kind.units),
         Column("credited", "Cred-\nited", Kind.units),
     ],
     "no invoices",
     "What became of the money that was billed, by month of the invoice, {currency} with taxes",
+)
+
+BILLED_IN_ALL = Report(
+    """
+    select 'All' as label, sum(invoices_billed) as invoices_billed, sum(billed) as billed,
+        sum(paid) / nullif(sum(billed), 0) as paid_share, sum(open) as open,
+        sum(open) / nullif(sum(billed), 0) as open_share, sum(late) as late, sum(uncollectible) as uncollectible,
+        sum(uncollectible) / nullif(sum(billed), 0) as uncollectible_share, sum(void) as void,
+        sum(void) / nullif(sum(billed) + sum(void), 0) as void_share, sum(draft) as draft, sum(credited) as credited
+    from kpi.billing_health_monthly
+    """,
+    [],
 )
 
 NEVER_PAID = Report(
@@ -350,12 +364,16 @@ def print_unpaid(connection: Connection, format_: Format, limit: int) -> None:
             }
         )
         return
-    show.rows(monthly, BILLED.columns, format_, BILLED.heading(connection), BILLED.empty)
+    shown = [*monthly, *BILLED_IN_ALL.ask(connection)] if monthly and format_ is Format.table else monthly
+    show.rows(shown, BILLED.columns, format_, BILLED.heading(connection), BILLED.empty)
     if format_ is Format.csv or not monthly:
         return
     if any(not row["is_whole"] for row in monthly):
         show.paragraph("* a month of which only a part is covered")
-    show.paragraph("Billed is paid + open + uncollectible; void was cancelled, and drafts are not billed yet.")
+    show.paragraph(
+        "Billed is paid + open + uncollectible, and these shares are of it; void was cancelled, its share is of billed "
+        "and void; drafts are not billed yet."
+    )
     for report, found in lists.values():
         shown = [row for row in found if row["total"]] if report is DRAFTS else found
         show.out.print()
