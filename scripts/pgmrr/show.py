@@ -153,19 +153,21 @@ def rows(
     elif found:
         if all(row.get("name") == row.get("customer_id") for row in found):  # customers without names
             columns = [column for column in columns if column.name != "name"]
-        made = table(found, columns, title)
-        Console(highlight=False, width=_room(made)).print(made)
+        _print_whole(table(found, columns, title))
     else:
         note(empty)
 
 
-def _room(made: Table) -> int | None:
-    """How wide a table may be: as the terminal, or, where it is piped, as COLUMNS says, but never cut."""
-    if out.is_terminal:
-        return None
-    if "COLUMNS" not in os.environ:
-        return 200
-    return max(out.width, Measurement.get(out, out.options.update(width=1000), made).minimum)
+def _print_whole(made: Table) -> None:
+    """Print a table as wide as the terminal, or, where it is piped, as COLUMNS says, but then cut no word."""
+    if out.is_terminal or "COLUMNS" not in os.environ:
+        Console(highlight=False, width=None if out.is_terminal else 200).print(made)
+        return
+    for column in made.columns:
+        measured = [Measurement.get(out, out.options.update(width=1000), cell) for cell in column.cells]
+        heading = Measurement.get(out, out.options.update(width=1000), column.header).maximum
+        column.min_width = max(heading, *(cell.maximum if column.no_wrap else cell.minimum for cell in measured))
+    out.print(made, crop=False)
 
 
 def print_json(value: Any) -> None:

@@ -16,6 +16,7 @@ from conftest import Server
 from pgmrr import show
 from pgmrr.charts import HEAT, heat, sparkline
 from pgmrr.reports.cohorts import print_triangle
+from pgmrr.show import Column, Kind
 from pgmrr.simulation import Parameters, simulate
 from test_cli import pgmrr
 
@@ -171,6 +172,26 @@ def test_only_so_many_segments_are_shown(abc: str) -> None:
     assert "the first 1 of 2 segments; --limit shows more" in result.stderr
 
 
+def test_a_piped_table_keeps_to_its_columns_and_cuts_no_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = [Column("id", "Customer"), Column("mrr", "MRR", Kind.money), Column("who", "Half of\nit")]
+    rows = [{"id": "cus_0123456789", "mrr": Decimal(1234567), "who": "new +2,712: " + "some one, " * 9}]
+    printed_at = {}
+    for width in (50, 20):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(show, "out", Console(width=width, highlight=False))
+        show.rows(rows, columns, show.Format.table)
+        printed_at[width] = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(len(line) for line in printed_at[50]) <= 50
+    assert printed_at[50][0].strip() == "Half of"
+    assert printed_at[50][1].split() == ["Customer", "MRR", "it"]
+    assert printed_at[50][2].startswith("cus_0123456789 1,234,567.00 new +2,712:"), "the first line, not the last"
+    assert len(printed_at[50]) > 4
+    assert printed_at[20][2].startswith("cus_0123456789 1,234,567.00 ")
+    assert "…" not in "".join(printed_at[20])
+
+
 def test_attributes_are_listed_without_one(abc: str) -> None:
     found = json.loads(pgmrr(abc, "segment", "--format", "json").stdout)
     assert [row["name"] for row in found] == ["currency", "price_band", "term", "company_size"]
@@ -222,7 +243,7 @@ def test_renewals_say_from_when_they_are_seen_and_what_they_add_up_to(abc: str) 
     assert total.split()[1] == f"{month['renewals']}"
     cut = pgmrr(abc, "renewals", "2026-01-01", "2026-01-15").stdout
     assert "2026-01* " in cut
-    assert cut.splitlines()[-1] == "* a month of which only a part is ahead, or asked for"
+    assert cut.splitlines()[-1].rstrip() == "* a month of which only a part is ahead, or asked for"
     assert "a month, seen from 2025-12-31 Paid until" in " ".join(pgmrr(abc, "renewals", "--list").stdout.split())
 
 

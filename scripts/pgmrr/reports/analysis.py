@@ -277,8 +277,8 @@ def print_significant(connection: Connection, format_: Format, asked: Mapping[st
     (known,) = OBSERVABLE.ask(connection)
     if found and known["is_later"]:
         show.paragraph(
-            f"Before {known['churn_observable_from']} churn is not observable: changes of those days lack what was lost, "
-            "and so do the expected values, which are drawn from them too."
+            f"Before {known['churn_observable_from']} churn is not observable: changes of those days lack what was "
+            "lost, and so do the expected values, which are drawn from them too."
         )
     return bool(found)
 
@@ -331,9 +331,7 @@ def print_differences(connection: Connection, format_: Format, first: date | Non
         amounts = ("numerator", "simple_numerator", "denominator", "simple_denominator")
         show.rows(found, [Column(name, name, Kind.money) for name in amounts], format_)
         return bool(found)
-    show.rows(
-        [_difference(row) for row in found], DIFFERENCES.columns, format_, DIFFERENCES.title, DIFFERENCES.empty
-    )
+    show.rows([_difference(row) for row in found], DIFFERENCES.columns, format_, DIFFERENCES.title, DIFFERENCES.empty)
     return bool(found)
 
 

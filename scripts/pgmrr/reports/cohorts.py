@@ -112,7 +112,9 @@ def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_
     return table
 
 
-def _those_that_fit(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool) -> list:
+def _those_that_fit(
+    rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool
+) -> list:
     """The columns for which the terminal has room: landmarks of a life and its last month, or the last months."""
     if show.width(_table(rows, columns, cells, by_life, has_base)) <= show.out.width:
         return list(columns)

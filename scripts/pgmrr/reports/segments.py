@@ -11,8 +11,8 @@ from pgmrr.show import Column, Format, Kind, Row
 
 ATTRIBUTES = Report(
     """
-    select name, source, distinct_values, customers, case source when 'ledger' then 'active' else 'known' end as counted,
-        example
+    select name, source, distinct_values, customers,
+        case source when 'ledger' then 'active' else 'known' end as counted, example
     from kpi.attributes
     """,
     [
