@@ -26,7 +26,9 @@ begin
     return query
     select greatest(p_from, c.observed_from), least(p_to, c.complete_through)
     from kpi.coverage c
-    where greatest(p_from, c.observed_from) <= least(p_to, c.complete_through);
+    -- Without data the bounds of coverage are NULL, which greatest and least pass over.
+    where c.observed_from <= c.complete_through
+        and greatest(p_from, c.observed_from) <= least(p_to, c.complete_through);
 end;
 $$;
 

@@ -63,7 +63,7 @@ begin atomic
         p.net_mrr_churn_rate,
         p.nrr,
         p.grr,
-        p.quick_ratio,
+        case when p.opening > 0 then p.quick_ratio end,
         p.mrr_is_complete,
         p.churn_is_observable,
         case

@@ -8,8 +8,8 @@
 --     term        month, year or other: the term that carries most of the customer's MRR;
 --                 where two carry the same, the longer one (other lies between them)
 --     price_band  the band of the customer's MRR in the reporting currency
---     any other   the customer's attribute of this name, as it is known today; the source
---                 keeps no history of it
+--     any other   the customer's attribute of this name (customer.term of the name term), as
+--                 it is known today; the source keeps no history of it
 -- NULL is the segment of those without a value, and an empty text is no value. Conditions
 -- on p_attribute alone keep the branches that were not asked for from running.
 create or replace function kpi.segment_history(p_attribute text)
@@ -100,7 +100,7 @@ begin atomic
         u.customer_id,
         '',
         date '-infinity',
-        nullif(u.attributes ->> p_attribute, '')
+        nullif(u.attributes ->> kpi.customer_attribute(p_attribute), '')
     from kpi.customer u
     where p_attribute not in ('currency', 'term', 'price_band');
 end;

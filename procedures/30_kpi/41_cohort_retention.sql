@@ -7,12 +7,14 @@
 --
 -- One row a cohort and covered month of its life: customers with MRR, and their MRR in the
 -- reporting currency, at the end of the month, or on the last covered day of it. Months not
--- lived yet have no row, and one of which only a part is covered is not `is_whole`. Month 0 is the cohort's own month; for a cohort without one, the
--- first covered month.
+-- lived yet have no row, and one of which only a part is covered is not `is_whole`. Month 0 is
+-- the cohort's own month; for a cohort without one, the first covered month.
 --
 -- Shares are relative to the first month in which the cohort is observed: the first month of
 -- its life that is covered, and for a cohort that began before the history, the first from
--- whose end on churn can be seen. Before it they are NULL, as where there was nothing to keep.
+-- whose end on churn can be seen. `customers_at_base` are those with MRR at its end, who are 100 %
+-- of the customers: by signup not all of the cohort, as some pay later or never. Before that month
+-- shares are NULL, as where there was nothing to keep.
 -- They pass 1 where customers come back or begin to pay later than that. Customers of a cohort
 -- that began before the history who were there all the time and became visible only later,
 -- with a renewal, count among the customers, not in the shares; of the preexisting ones,
@@ -35,6 +37,7 @@ returns table (
     mrr numeric,
     customer_share numeric,
     mrr_share numeric,
+    customers_at_base bigint,
     is_whole boolean,
     mrr_is_complete boolean,
     churn_is_observable boolean,
@@ -233,6 +236,7 @@ begin
         f.mrr,
         case when f.churn_is_observable then f.customers_followed / nullif(f.customers_at_base, 0) end,
         case when f.churn_is_observable then f.mrr_followed / nullif(f.mrr_at_base, 0) end,
+        f.customers_at_base::bigint,
         f.month >= f.observed_from and f.month_ends_on <= f.complete_through,
         least(f.month_ends_on, f.complete_through) >= f.mrr_complete_from,
         f.churn_is_observable,
@@ -248,6 +252,6 @@ end;
 $$;
 
 comment on function kpi.cohort_retention(text) is
-    'R12: cohorts by month of the first MRR (first_mrr) or of creation (signup): one row a cohort and covered month of its life, with customers and MRR (a month, reporting currency) at the month''s end, and both as shares of the first month observed. Error MR004 where the basis is unknown. Example: select * from kpi.cohort_retention(''signup'').';
+    'R12: cohorts by month of the first MRR (first_mrr) or of creation (signup): one row a cohort and covered month of its life, with customers and MRR (a month, reporting currency) at the month''s end, and both as shares of the first month observed, in which customers_at_base had MRR. Error MR004 where the basis is unknown. Example: select * from kpi.cohort_retention(''signup'').';
 revoke all on function kpi.cohort_retention(text) from public;
 grant execute on function kpi.cohort_retention(text) to pgmrr_reader, pgmrr_writer;

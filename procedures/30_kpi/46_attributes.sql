@@ -1,7 +1,8 @@
 -- By which attributes can customers be segmented?
 --
 -- One row an attribute: those of the ledger, for the customers with MRR on the last covered
--- day, and those of the customers, for all who have a value. The example is the value that
+-- day, and those of the customers, for all who have a value; customer.term is theirs where they
+-- have one of the name term. The example is the value that
 -- most of them have.
 create or replace view kpi.attributes as
 with from_ledger as (
@@ -23,14 +24,16 @@ from_customers as (
         (array_agg(c.value order by c.customers desc, c.value collate "C"))[1] as example
     from (
         select
-            a.name,
+            case
+                when a.name in ('currency', 'term', 'price_band') then 'customer.' || a.name
+                else a.name
+            end as name,
             a.value,
             count(*) as customers
         from kpi.customer u
         cross join lateral jsonb_each_text(u.attributes) a (name, value)
         where a.value <> ''
-            and a.name not in ('currency', 'term', 'price_band')
-        group by a.name, a.value
+        group by 1, 2
     ) c
     group by c.name
 )

@@ -5,7 +5,11 @@
 create or replace view kpi.customer_count as
 select
     (select count(*) from kpi.customer) as known,
-    (select count(distinct l.customer_id) from kpi.ledger l) as ever_with_mrr,
+    (
+        select count(distinct l.customer_id)
+        from kpi.ledger l
+        where l.effective_on <= v.complete_through
+    ) as ever_with_mrr,
     (
         select coalesce(sum(d.customers), 0)::bigint
         from kpi.daily_change d
@@ -16,7 +20,7 @@ from kpi.coverage v;
 
 comment on view kpi.customer_count is 'How many customers there are, one row: known (acquired), ever with MRR (paying), and with MRR on the last covered day.';
 comment on column kpi.customer_count.known is 'Customers known, those who never paid included.';
-comment on column kpi.customer_count.ever_with_mrr is 'Customers who had MRR above 0 at any time.';
+comment on column kpi.customer_count.ever_with_mrr is 'Customers who had MRR above 0 at any time until the last covered day.';
 comment on column kpi.customer_count.with_mrr is 'Customers with MRR above 0 on the last covered day.';
 comment on column kpi.customer_count.counted_on is 'The last covered day.';
 grant select on kpi.customer_count to pgmrr_reader, pgmrr_writer;

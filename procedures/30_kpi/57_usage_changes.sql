@@ -24,12 +24,16 @@ stable
 parallel safe
 set jit = off
 begin atomic
+    -- Only the sessions of the months asked for, and of the two before, are counted.
     with used as (
         select
             date_trunc('month', s.used_on::timestamp)::date as month,
             s.customer_id,
             count(*) as sessions
-        from kpi.session s
+        from kpi.covered_range(p_from, p_to) r
+        join kpi.session s
+            on s.used_on >= date_trunc('month', r.first_on::timestamp) - interval '2 months'
+            and s.used_on <= r.last_on
         group by 1, 2
     ),
     used_month as (

@@ -52,7 +52,7 @@ begin
         raise exception using
             errcode = 'MR004',
             message = v_problem,
-            hint = 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').';
+            hint = 'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).';
     end if;
 
     -- By itself: in a join it would not be asked where there are no periods.

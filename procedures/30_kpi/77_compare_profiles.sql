@@ -74,6 +74,15 @@ begin atomic
             and m.month >= date_trunc('month', a.last_on::timestamp) - interval '6 months'
         cross join lateral (select count(*) as churned from event e where e.month = m.month) e
     ),
+    observable as materialized (
+        select count(*) as months
+        from asked a
+        join kpi.mrr_monthly m
+            on m.last_on <= a.last_on
+        where m.is_whole
+            and m.churn_is_observable
+            and m.customers_opening > 0
+    ),
     ltv as materialized (
         select
             'simple' as profile,
@@ -115,11 +124,14 @@ begin atomic
                     then 'churn is not observable in all the days that count'
                 when d.metric = 'ltv' and d.profile = 'chartmogul' and l.denominator is null
                     then 'there are no six whole months with customers before the last month of the range'
+                when d.metric = 'ltv' and l.denominator is null and d.profile = 'simple' and o.months = 0
+                    then 'there is no whole month that opens with customers and in which churn is observable'
                 when d.metric = 'ltv' and coalesce(l.denominator, 0) = 0 then 'no churn in a whole month in which it is observable'
                 when d.unit = 'share' and s.denominator = 0 or d.metric = 'arpa' and s.denominator = 0
                     then 'nothing to divide by: there are no customers'
             end as reason
         from asked a
+        cross join observable o
         cross join kpi.profiles d
         cross join lateral (
             select case when d.profile = 'stripe' then a.last_on - 29 else a.first_on end as first_on

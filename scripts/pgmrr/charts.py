@@ -7,7 +7,9 @@ from rich.color import Color
 from rich.style import Style
 
 _BARS = "▁▂▃▄▅▆▇█"
-_COLD, _MILD, _WARM = (215, 90, 80), (240, 210, 110), (110, 185, 120)
+# From red over yellow to green: colours of the 256 that most terminals have. Their nearest ones
+# among 16 are red, yellow and green in this order too, which those of a smooth scale are not.
+HEAT = (203, 209, 215, 221, 227, 191, 155, 119, 77)
 
 
 def sparkline(values: Sequence[Decimal]) -> str:
@@ -21,7 +23,5 @@ def sparkline(values: Sequence[Decimal]) -> str:
 
 def heat(share: Decimal) -> Style:
     """Black on a colour from red, at one half or less, over yellow to green, at one or more."""
-    warmth = float(min(max((share - Decimal("0.5")) * 2, Decimal(0)), Decimal(1)))
-    first, second, part = (_COLD, _MILD, warmth * 2) if warmth < 0.5 else (_MILD, _WARM, warmth * 2 - 1)
-    red, green, blue = (round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
-    return Style(color="black", bgcolor=Color.from_rgb(red, green, blue))
+    warmth = min(max((share - Decimal("0.5")) * 2, Decimal(0)), Decimal(1))
+    return Style(color="black", bgcolor=Color.from_ansi(HEAT[int(warmth * (len(HEAT) - 1))]))

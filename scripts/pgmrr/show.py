@@ -7,6 +7,7 @@ in tables and to six digits elsewhere. Data go to stdout, everything else to std
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
+from rich.align import Align, AlignMethod
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
@@ -117,11 +119,13 @@ def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = No
         padding=(0, 1, 0, 0),
     )
     for column in columns:
+        side: AlignMethod = "left" if column.kind in (Kind.text, Kind.label) else "right"
         made.add_column(
-            column.heading,
-            justify="left" if column.kind in (Kind.text, Kind.label) else "right",
+            # Headings stand on the line of the shortest, rows begin with their first line.
+            Align(Text(column.heading), side, vertical="bottom"),
+            justify=side,
             header_style="dim",
-            vertical="bottom",
+            vertical="top",
             no_wrap=column.kind is not Kind.text,
         )
     for row in rows:
@@ -149,10 +153,21 @@ def rows(
     elif found:
         if all(row.get("name") == row.get("customer_id") for row in found):  # customers without names
             columns = [column for column in columns if column.name != "name"]
-        wide = Console(highlight=False, width=None if out.is_terminal else 200)
-        wide.print(table(found, columns, title))
+        _print_whole(table(found, columns, title))
     else:
         note(empty)
+
+
+def _print_whole(made: Table) -> None:
+    """Print a table as wide as the terminal, or, where it is piped, as COLUMNS says, but then cut no word."""
+    if out.is_terminal or "COLUMNS" not in os.environ:
+        Console(highlight=False, width=None if out.is_terminal else 200).print(made)
+        return
+    for column in made.columns:
+        measured = [Measurement.get(out, out.options.update(width=1000), cell) for cell in column.cells]
+        heading = Measurement.get(out, out.options.update(width=1000), column.header).maximum
+        column.min_width = max(heading, *(cell.maximum if column.no_wrap else cell.minimum for cell in measured))
+    out.print(made, crop=False)
 
 
 def print_json(value: Any) -> None:

@@ -159,11 +159,11 @@ select results_eq(
     'retention_trailing looks back 3 and 12 months, or says why it cannot'
 );
 select results_eq(
-    $$ select r.months, r.first_on, r.opening, r.nrr, r.note from kpi.retention_trailing('2024-03-31') r $$,
+    $$ select r.months, r.first_on, r.opening, r.nrr, r.quick_ratio, r.note from kpi.retention_trailing('2024-03-31') r $$,
     $$
     values
-    (3, date '2024-01-01', 0.00, null::numeric, 'nothing to keep: the opening is 0'),
-    (12, '2023-04-01', null, null, 'it begins on 2023-04-01, and MRR is known from 2024-01-01 on')
+    (3, date '2024-01-01', 0.00, null::numeric, null::numeric, 'nothing to keep: the opening is 0'),
+    (12, '2023-04-01', null, null, null, 'it begins on 2023-04-01, and MRR is known from 2024-01-01 on')
     $$,
     'a company''s first three months have nothing to keep'
 );

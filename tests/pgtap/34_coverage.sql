@@ -1,9 +1,16 @@
 -- What the data can say and what it cannot: an export that starts in the middle of a
 -- company's life.
 begin;
-select plan(26);
+select plan(27);
 
 \ir companies/truncated.sql
+
+-- ned begins on 03-31, the day after coverage: known, but not yet one who ever paid.
+select results_eq(
+    $$ select c.known, c.ever_with_mrr, c.with_mrr, c.counted_on from kpi.customer_count c $$,
+    $$ values (5::bigint, 4::bigint, 3::bigint, date '2025-03-30') $$,
+    'customer_count leaves out what begins after coverage'
+);
 
 -- kpi.coverage -----------------------------------------------------------------------------
 --

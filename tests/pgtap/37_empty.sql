@@ -1,6 +1,6 @@
 -- A database without data has an answer to every question, and so has a company without revenue.
 begin;
-select plan(13);
+select plan(15);
 
 select results_eq(
     $$
@@ -95,6 +95,79 @@ select throws_ok(
     'MR004',
     'unknown basis of cohorts: birthday',
     'without data an unknown basis is refused all the same'
+);
+
+-- Every set-returning function that takes days, once with a day or a range and once without any
+-- bound: none may take a given day for a covered one, nor count through an endless range.
+-- Parameters that are no days are given where they have no default.
+create function pg_temp.ask_for_days()
+returns table (call text, found bigint)
+language plpgsql
+as $$
+declare
+    v_function record;
+    v_days text[];
+    v_call text;
+begin
+    for v_function in
+        select
+            p.oid,
+            p.proname as name,
+            array_agg(a.name order by a.place) filter (where a.type = 'date'::regtype) as days,
+            array_to_string(
+                array_agg(
+                    format(
+                        '%I => %L', a.name,
+                        case a.name
+                            when 'p_attribute' then 'term'
+                            when 'p_customer_id' then 'a'
+                            when 'p_grain' then 'month'
+                        end
+                    )
+                    order by a.place
+                ) filter (where a.type <> 'date'::regtype and a.place <= p.pronargs - p.pronargdefaults),
+                ', '
+            ) as others
+        from pg_proc p
+        cross join lateral unnest(p.proargnames, p.proargtypes::oid[]) with ordinality a (name, type, place)
+        where p.pronamespace = 'kpi'::regnamespace
+            and p.proretset
+            and a.place <= p.pronargs
+        group by p.oid
+        having bool_or(a.type = 'date'::regtype)
+        order by p.proname
+    loop
+        foreach v_days slice 1 in array array[
+            array['2024-01-01', '2024-06-30'], array['-infinity', 'infinity'], array['infinity', 'infinity']
+        ]
+        loop
+            v_call := format(
+                'kpi.%I(%s)', v_function.name,
+                concat_ws(
+                    ', ', v_function.others,
+                    (
+                        select string_agg(format('%I => date %L', d.name, v_days[least(d.place, 2)]), ', ' order by d.place)
+                        from unnest(v_function.days) with ordinality d (name, place)
+                    )
+                )
+            );
+            execute format('select count(*) from %s', v_call) into found;
+            call := v_call;
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+set local statement_timeout = '30s';
+create temporary table asked as select a.call, a.found from pg_temp.ask_for_days() a;
+set local statement_timeout = 0;
+
+select cmp_ok((select count(*) from asked a), '>=', 60::bigint, 'all functions that take days are asked, three times each');
+-- It says in its one row that there are no sessions.
+select is_empty(
+    $$ select a.call, a.found from asked a where a.found <> 0 and a.call not like 'kpi.usage_and_churn(%' $$,
+    'without data no day is covered, whichever is asked for'
 );
 
 -- Three days, one customer, no invoice.

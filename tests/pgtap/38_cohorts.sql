@@ -173,16 +173,16 @@ select results_eq(
 update raw.customer set created_at = '2025-02-01 00:00 UTC' where customer_id = 'max';
 select results_eq(
     $$
-    select c.cohort_name, c.month_number, c.cohort_customers, c.customers, c.mrr, round(c.customer_share, 6), c.churn_is_observable
+    select c.cohort_name, c.month_number, c.cohort_customers, c.customers, c.mrr, c.customers_at_base, round(c.customer_share, 6), c.churn_is_observable
     from kpi.cohort_retention('signup') c
     $$,
     $$
     values
-    ('2023-01', 24, 4::bigint, 2::bigint, 150.00, null::numeric, false),
-    ('2023-01', 25, 4, 2, 150.00, 1.000000, true),
-    ('2023-01', 26, 4, 2, 140.00, 0.500000, true),
-    ('2025-02', 0, 1, 1, 30.00, 1.000000, true),
-    ('2025-02', 1, 1, 1, 30.00, 1.000000, true)
+    ('2023-01', 24, 4::bigint, 2::bigint, 150.00, 2::bigint, null::numeric, false),
+    ('2023-01', 25, 4, 2, 150.00, 2, 1.000000, true),
+    ('2023-01', 26, 4, 2, 140.00, 2, 0.500000, true),
+    ('2025-02', 0, 1, 1, 30.00, 1, 1.000000, true),
+    ('2025-02', 1, 1, 1, 30.00, 1, 1.000000, true)
     $$,
     'a cohort that signed up before the history is as old as it is, and followed from when churn can be seen'
 );

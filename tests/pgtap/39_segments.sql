@@ -2,7 +2,7 @@
 begin;
 -- Many small calls: compiling their plans would take longer than running them.
 set local jit = off;
-select plan(26);
+select plan(30);
 
 \ir companies/complete.sql
 
@@ -15,6 +15,22 @@ from (
     ('dan', '{"size": ""}'), ('eve', '{"size": null}'), ('gus', '{"size": "large"}')
 ) a (customer_id, attributes)
 where c.customer_id = a.customer_id;
+
+-- The hint of the error that a statement raises.
+create function pg_temp.hint_of(p_statement text)
+returns text
+language plpgsql
+as $$
+declare
+    v_hint text;
+begin
+    execute p_statement;
+    return null;
+exception when others then
+    get stacked diagnostics v_hint = pg_exception_hint;
+    return v_hint;
+end;
+$$;
 
 -- kpi.segment ----------------------------------------------------------------------------------
 --
@@ -116,6 +132,45 @@ select set_eq(
     $$ select a.name from kpi.attributes a $$,
     'every attribute listed is one to segment by'
 );
+
+-- Customers may have attributes of the same names: ann's currency and term are others than billed.
+savepoint before_namesakes;
+update raw.customer
+set attributes = attributes || '{"currency": "CHF", "term": "forever", "Plan": "gold"}'
+where customer_id = 'ann';
+select results_eq(
+    $$ select a.name, a.source, a.customers, a.example from kpi.attributes a where a.name ~ 'currency|term' $$,
+    $$
+    values
+    ('currency', 'ledger', 4::bigint, 'EUR'), ('term', 'ledger', 4, 'other'),
+    ('customer.currency', 'customer', 1, 'CHF'), ('customer.term', 'customer', 1, 'forever')
+    $$,
+    'attributes of customers that are named as one of the ledger have a name of their own'
+);
+select results_eq(
+    $$
+    select s.segment, s.mrr from kpi.segment('customer.term', '2024-03-31') s
+    union all
+    select s.segment, s.mrr from kpi.segment('customer.currency', '2024-03-31') s
+    $$,
+    $$ values (null::text, 268.00), ('forever', 100.04), (null, 268.00), ('CHF', 100.04) $$,
+    'and can be segmented by'
+);
+select results_eq(
+    $$ select a.given, pg_temp.hint_of(format('select kpi.check_attribute(%L)', a.given)) from unnest('{PLAN,Term,Size,nix}'::text[]) a (given) $$,
+    $$
+    values
+    ('PLAN', 'Did you mean Plan?'), ('Term', 'Did you mean term?'), ('Size', 'Did you mean size?'),
+    ('nix', 'See which there are: select * from kpi.attributes, or pgmrr segment.')
+    $$,
+    'an attribute in other capitals is suggested'
+);
+select is(
+    pg_temp.hint_of($$ select * from kpi.significant_periods('year') $$),
+    'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).',
+    'an unknown grain is told which there are'
+);
+rollback to before_namesakes;
 
 -- kpi.mrr_monthly_by ---------------------------------------------------------------------------
 --

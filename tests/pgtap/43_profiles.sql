@@ -1,6 +1,6 @@
 -- The same ledger by the published rules of others.
 begin;
-select plan(15);
+select plan(17);
 
 \ir companies/complete.sql
 
@@ -42,6 +42,12 @@ select is_empty(
         or (p.read_on is null) <> (p.profile = 'simple')
     $$,
     'every definition of others has its address and the day on which it was read'
+);
+
+select results_eq(
+    $$ select p.metric from kpi.profiles p where p.profile = 'profitwell' and p.note like 'our reading: %' $$,
+    $$ values ('customers_churned'), ('churned_mrr') $$,
+    'what a page does not say in so many words is marked as a reading of it'
 );
 
 -- March ------------------------------------------------------------------------------------------
@@ -179,7 +185,7 @@ select results_eq(
     ('customer_churn_rate', 'chartmogul', null, 'nothing to divide by: there are no customers'),
     ('net_mrr_churn_rate', 'simple', null, 'nothing to divide by: there are no customers'),
     ('net_mrr_churn_rate', 'chartmogul', null, 'nothing to divide by: there are no customers'),
-    ('ltv', 'simple', null, 'no churn in a whole month in which it is observable'),
+    ('ltv', 'simple', null, 'there is no whole month that opens with customers and in which churn is observable'),
     ('ltv', 'chartmogul', null, 'there are no six whole months with customers before the last month of the range')
     $$,
     'where a profile cannot say, it says why'
@@ -272,6 +278,17 @@ select results_eq(
 );
 
 -- LTV ----------------------------------------------------------------------------------------------
+--
+-- Without dan and ida nobody leaves in February, a whole month that opens with customers.
+savepoint with_losses;
+delete from raw.invoice where customer_id in ('dan', 'ida');
+call pipeline.refresh('{dan,ida}');
+select results_eq(
+    $$ select c.value, c.note from kpi.compare_profiles('2024-02-01', '2024-02-29') c where c.metric = 'ltv' and c.profile = 'simple' $$,
+    $$ values (null::numeric, 'no churn in a whole month in which it is observable') $$,
+    'that nobody left is said only where it could be seen'
+);
+rollback to with_losses;
 --
 -- In October only eve is left. ChartMogul takes April to September: 3 of 7, 3 of 4 (ann, cat and
 -- dan on 05-01), then none: (3/7 + 3/4) / 6. Simple takes May to October: 3/4 / 6. In July, six

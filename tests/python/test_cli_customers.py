@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from rich.color import ColorTriplet
+from rich.color import ColorSystem
 from rich.console import Console
 
 from conftest import Server
 from pgmrr import show
-from pgmrr.charts import heat, sparkline
+from pgmrr.charts import HEAT, heat, sparkline
 from pgmrr.reports.cohorts import print_triangle
+from pgmrr.show import Column, Kind
 from pgmrr.simulation import Parameters, simulate
 from test_cli import pgmrr
 
@@ -50,6 +51,7 @@ def cohort(name: str, life: tuple[int, str], customers: int, share: str | None, 
         "mrr": Decimal(customers) * 20,
         "customer_share": share and Decimal(share),
         "mrr_share": share and Decimal(share),
+        "customers_at_base": 1200,
         "is_whole": True,
         "note": None,
     } | more
@@ -63,7 +65,7 @@ def test_cohorts_are_a_triangle_by_month_of_life(monkeypatch: pytest.MonkeyPatch
         cohort("2024-02", (0, "2024-02"), 0, None, note="nothing to keep"),
         cohort("2024-02", (1, "2024-03"), 7, None, is_whole=False, note="nothing to keep"),
     ]
-    assert printed(monkeypatch, 80, rows, "customers", False, "EUR") == [
+    assert printed(monkeypatch, 80, rows, "first_mrr", "customers", False, "EUR") == [
         "Cohorts by month of life: customers kept, in % of the first month observed",
         "Cohort  Cust.   0  1    2",
         "2024-01 1,200 100 90 106*",
@@ -72,7 +74,7 @@ def test_cohorts_are_a_triangle_by_month_of_life(monkeypatch: pytest.MonkeyPatch
         "– where the cohort was not observed yet, or had nothing to keep.",
         "* a month of which only a part is covered",
     ]
-    assert printed(monkeypatch, 80, rows, "mrr", True, "EUR")[:4] == [
+    assert printed(monkeypatch, 80, rows, "first_mrr", "mrr", True, "EUR")[:4] == [
         "Cohorts by month of life: MRR, EUR a month",
         "Cohort  Cust.      0      1       2",
         "2024-01 1,200 20,000 18,080 21,100*",
@@ -88,7 +90,7 @@ def test_cohorts_from_before_the_history_stand_below_each_other_by_month(monkeyp
         cohort("unknown", (0, "2025-01"), 2, "1"),
         cohort("unknown", (1, "2025-02"), 3, "1", note="1 first seen later, in no share"),
     ]
-    assert printed(monkeypatch, 80, rows, "customers", True, "EUR") == [
+    assert printed(monkeypatch, 80, rows, "first_mrr", "customers", True, "EUR") == [
         "Cohorts by month: customers",
         "Cohort  Cust. 2025-01 2025-02",
         "2020-05 1,200      10       9",
@@ -99,13 +101,35 @@ def test_cohorts_from_before_the_history_stand_below_each_other_by_month(monkeyp
     ]
 
 
+def test_cohorts_by_signup_show_of_whom_their_shares_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        cohort("2024-01", (0, "2024-01"), 300, "1", customers_at_base=300),
+        cohort("2024-01", (1, "2024-02"), 330, "1.1", customers_at_base=300),
+        cohort("2024-02", (0, "2024-02"), 0, None, customers_at_base=0),
+    ]
+    assert printed(monkeypatch, 80, rows, "signup", "customers", False, "EUR") == [
+        "Cohorts by month of life: customers with MRR, in % of the first month observed",
+        "Cohort  Cust. Paying   0   1",
+        "2024-01 1,200    300 100 110",
+        "2024-02 1,200      0   –",
+        "",
+        "– where the cohort was not observed yet, or had nothing to keep.",
+        "Paying: customers with MRR in the first month observed, who are the 100 %.",
+        "above 100: signed up earlier, pays only now",
+    ]
+    assert printed(monkeypatch, 80, rows, "signup", "customers", True, "EUR")[:2] == [
+        "Cohorts by month of life: customers",
+        "Cohort  Cust.   0   1",
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("arguments", [("customers", False), ("customers", True), ("mrr", False), ("mrr", True)])
 def test_a_triangle_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int, arguments: tuple[str, bool]) -> None:
     rows = [
         cohort("2020-01", (n, f"{2020 + n // 12}-{n % 12 + 1:02}"), 1_900_000 - 1000 * n, "0.995") for n in range(60)
     ]
-    lines = printed(monkeypatch, width, rows, *arguments, "EUR")
+    lines = printed(monkeypatch, width, rows, "first_mrr", *arguments, "EUR")
     assert max(len(line) for line in lines) <= width
     (headings,) = [line for line in lines if line.startswith("Cohort ")]
     numbers = [int(number) for number in headings.split()[2:]]
@@ -148,6 +172,26 @@ def test_only_so_many_segments_are_shown(abc: str) -> None:
     assert "the first 1 of 2 segments; --limit shows more" in result.stderr
 
 
+def test_a_piped_table_keeps_to_its_columns_and_cuts_no_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = [Column("id", "Customer"), Column("mrr", "MRR", Kind.money), Column("who", "Half of\nit")]
+    rows = [{"id": "cus_0123456789", "mrr": Decimal(1234567), "who": "new +2,712: " + "some one, " * 9}]
+    printed_at = {}
+    for width in (50, 20):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(show, "out", Console(width=width, highlight=False))
+        show.rows(rows, columns, show.Format.table)
+        printed_at[width] = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(len(line) for line in printed_at[50]) <= 50
+    assert printed_at[50][0].strip() == "Half of"
+    assert printed_at[50][1].split() == ["Customer", "MRR", "it"]
+    assert printed_at[50][2].startswith("cus_0123456789 1,234,567.00 new +2,712:"), "the first line, not the last"
+    assert len(printed_at[50]) > 4
+    assert printed_at[20][2].startswith("cus_0123456789 1,234,567.00 ")
+    assert "…" not in "".join(printed_at[20])
+
+
 def test_attributes_are_listed_without_one(abc: str) -> None:
     found = json.loads(pgmrr(abc, "segment", "--format", "json").stdout)
     assert [row["name"] for row in found] == ["currency", "price_band", "term", "company_size"]
@@ -156,8 +200,10 @@ def test_attributes_are_listed_without_one(abc: str) -> None:
         "source": "customer",
         "distinct_values": 2,
         "customers": 60,
+        "counted": "known",
         "example": "small",
     }
+    assert {row["counted"] for row in found[:3]} == {"active"}
 
 
 def test_concentration_says_what_its_measures_mean(abc: str) -> None:
@@ -187,6 +233,25 @@ def test_renewals_of_a_month_are_those_of_its_customers(abc: str) -> None:
     assert months[0]["mrr"] == sum(row["mrr"] for row in single)
 
 
+def test_renewals_say_from_when_they_are_seen_and_what_they_add_up_to(abc: str) -> None:
+    (month,) = json.loads(pgmrr(abc, "renewals", "--format", "json").stdout)
+    shown = pgmrr(abc, "renewals").stdout
+    assert "a month, seen from 2025-12-31 Month " in " ".join(shown.split())
+    line, total = shown.splitlines()[-2:]
+    assert line.split()[0] == "2026-01"
+    assert total.split() == ["All", *line.split()[1:]]
+    assert total.split()[1] == f"{month['renewals']}"
+    cut = pgmrr(abc, "renewals", "2026-01-01", "2026-01-15").stdout
+    assert "2026-01* " in cut
+    assert cut.splitlines()[-1].rstrip() == "* a month of which only a part is ahead, or asked for"
+    assert "a month, seen from 2025-12-31 Paid until" in " ".join(pgmrr(abc, "renewals", "--list").stdout.split())
+
+
+def test_the_biggest_customers_are_those_of_a_day(abc: str) -> None:
+    assert pgmrr(abc, "top").stdout.splitlines()[0].rstrip() == "Biggest customers, USD a month, on 2025-12-31"
+    assert pgmrr(abc, "top", "2024-06-30").stdout.splitlines()[0].rstrip().endswith(", on 2024-06-30")
+
+
 @pytest.mark.parametrize(
     ("values", "bars"),
     [
@@ -201,15 +266,13 @@ def test_a_sparkline_reaches_from_nothing_to_the_largest(values: list[int], bars
     assert sparkline([Decimal(value) for value in values]) == bars
 
 
-@pytest.mark.parametrize(
-    ("share", "colour"),
-    [
-        ("0", (215, 90, 80)),
-        ("0.5", (215, 90, 80)),
-        ("0.75", (240, 210, 110)),
-        ("1", (110, 185, 120)),
-        ("1.8", (110, 185, 120)),
-    ],
-)
-def test_what_is_kept_is_green_and_what_is_lost_is_red(share: str, colour: tuple[int, int, int]) -> None:
-    assert heat(Decimal(share)).bgcolor.triplet == ColorTriplet(*colour)
+@pytest.mark.parametrize("colours", [None, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
+def test_what_is_kept_is_green_and_what_is_lost_is_red(colours: ColorSystem | None) -> None:
+    """However few colours the terminal has, none comes back once the scale has left it."""
+    scale = [heat(Decimal(percent) / 100).bgcolor for percent in range(0, 181)]
+    seen = [colour.downgrade(colours).number if colours else colour.number for colour in scale]
+    distinct = list(dict.fromkeys(seen))
+    assert [colour for colour, before in zip(seen, [None, *seen], strict=False) if colour != before] == distinct
+    assert distinct == ([9, 11, 10] if colours is ColorSystem.STANDARD else list(HEAT))
+    assert set(seen[:51]) == {distinct[0]}, "a half or less"
+    assert set(seen[100:]) == {distinct[-1]}, "all or more"

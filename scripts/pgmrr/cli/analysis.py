@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from pgmrr import reports
-from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Day, Name, Url, day_of
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
@@ -61,7 +60,9 @@ def profiles(
         with reading(choose(url, name)) as connection:
             analysis.print_definitions(connection, format_)
     elif customers:
-        print_report(analysis.DIFFERENCES, url, name, format_, asked)
+        with reading(choose(url, name)) as connection:
+            if not analysis.print_differences(connection, format_, asked["first"], asked["last"]):
+                reports.note_coverage(connection)
     else:
         with reading(choose(url, name)) as connection:
             if not analysis.print_profiles(connection, format_, asked["first"], asked["last"]):

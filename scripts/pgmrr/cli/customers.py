@@ -18,6 +18,7 @@ from pgmrr.reports.segments import (
     RENEWALS_MONTHLY,
     SEGMENTS,
     print_concentration,
+    print_renewals,
     print_segments,
 )
 from pgmrr.show import Format
@@ -47,7 +48,8 @@ def cohorts(
     with reading(choose(url, name)) as connection:
         found = COHORTS.ask(connection, {"basis": basis.value})
         if found and format_ is Format.table:
-            print_triangle(found, "mrr" if mrr else "customers", absolute, reporting_currency(connection))
+            measure = "mrr" if mrr else "customers"
+            print_triangle(found, basis.value, measure, absolute, reporting_currency(connection))
             return
         show.rows(found, COHORTS.columns, format_, None, COHORTS.empty)
         if not found:
@@ -70,6 +72,7 @@ def segment(
         if attribute is None:
             found = ATTRIBUTES.ask(connection)
             show.rows(found, ATTRIBUTES.columns, format_, ATTRIBUTES.title, ATTRIBUTES.empty)
+            show.note("active: with MRR on the last covered day; known: whether they ever paid or not")
             return
         found = SEGMENTS.ask(connection, {"attribute": attribute, "day": day_of(day)})
         if found and format_ is Format.table:
@@ -106,6 +109,10 @@ def renewals(
     report: Report = RENEWALS if single else RENEWALS_MONTHLY
     with reading(choose(url, name)) as connection:
         found = report.ask(connection, {"first": day_of(first), "last": day_of(last)})
-        show.rows(found, report.columns, format_, report.heading(connection), report.empty)
+        if found and format_ is Format.table and not single:
+            print_renewals(connection, found, day_of(first), day_of(last))
+            return
+        title = f"{report.heading(connection)}, seen from {found[0]['seen_from']}" if found else None
+        show.rows(found, report.columns, format_, title, report.empty)
         if not found:
             note_coverage(connection)

@@ -109,7 +109,13 @@ def top(
     format_: As = Format.table,
 ) -> None:
     """List the biggest customers on a day."""
-    print_report(reports.BIGGEST, url, name, format_, {"day": day_of(day), "limit": limit})
+    report = reports.BIGGEST
+    with reading(choose(url, name)) as connection:
+        found = report.ask(connection, {"day": day_of(day), "limit": limit})
+        title = f"{report.heading(connection)}, on {found[0]['day']}" if found else None
+        show.rows(found, report.columns, format_, title, report.empty)
+        if not found:
+            reports.note_coverage(connection)
 
 
 @app.command(epilog="Example: pgmrr coverage")

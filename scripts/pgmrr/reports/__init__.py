@@ -185,7 +185,8 @@ RETENTION_MONTHLY = Report(
 
 BIGGEST = Report(
     """
-    select rank, customer_id, name, mrr, share, cumulative_share, unpaid, customer_since, rank_before, rank_change
+    select rank, customer_id, name, mrr, share, cumulative_share, unpaid, customer_since, rank_before, rank_change,
+        coalesce(%(day)s::date, (select complete_through from kpi.coverage)) as day
     from kpi.biggest_customers(%(day)s::date, %(limit)s::integer)
     """,
     [

@@ -38,6 +38,17 @@ PROFILES = Report(
     is_clipped=True,
 )
 
+# The losses of a range before the days that Stripe looks at.
+LEFT_OUT = Report(
+    """
+    select count(distinct l.customer_id) as customers, min(l.effective_on) as first_on, max(l.effective_on) as last_on
+    from kpi.ledger l
+    where l.kind = 'churn'
+        and l.effective_on between %(first)s::date and %(last)s::date - 1
+    """,
+    [],
+)
+
 DIFFERENCES = Report(
     """
     select metric, profile, customer_id, name, numerator, simple_numerator, denominator, simple_denominator, events
@@ -48,10 +59,10 @@ DIFFERENCES = Report(
         Column("profile", "Profile", Kind.label),
         Column("customer_id", "Customer"),
         Column("name", "Name"),
-        Column("numerator", "Counts", Kind.money),
-        Column("simple_numerator", "Simple", Kind.money),
-        Column("denominator", "Of", Kind.money),
-        Column("simple_denominator", "Simple", Kind.money),
+        Column("numerator", "Counts\nthere", Kind.number),
+        Column("simple_numerator", "under\nsimple", Kind.number),
+        Column("denominator", "In base\nthere", Kind.number),
+        Column("simple_denominator", "under\nsimple", Kind.number),
         Column("events", "Movements"),
     ],
     "all profiles count the same customers in that range",
@@ -86,12 +97,26 @@ BILLED = Report(
         Column("open_share", "", Kind.share),
         Column("late", "of it\nlate", Kind.units),
         Column("uncollectible", "Uncol-\nlect.", Kind.units),
+        Column("uncollectible_share", "", Kind.share),
         Column("void", "Void", Kind.units),
+        Column("void_share", "", Kind.share),
         Column("draft", "Drafts", Kind.units),
         Column("credited", "Cred-\nited", Kind.units),
     ],
     "no invoices",
     "What became of the money that was billed, by month of the invoice, {currency} with taxes",
+)
+
+BILLED_IN_ALL = Report(
+    """
+    select 'All' as label, sum(invoices_billed) as invoices_billed, sum(billed) as billed,
+        sum(paid) / nullif(sum(billed), 0) as paid_share, sum(open) as open,
+        sum(open) / nullif(sum(billed), 0) as open_share, sum(late) as late, sum(uncollectible) as uncollectible,
+        sum(uncollectible) / nullif(sum(billed), 0) as uncollectible_share, sum(void) as void,
+        sum(void) / nullif(sum(billed) + sum(void), 0) as void_share, sum(draft) as draft, sum(credited) as credited
+    from kpi.billing_health_monthly
+    """,
+    [],
 )
 
 NEVER_PAID = Report(
@@ -180,7 +205,7 @@ ENGAGEMENT = Report(
         Column("maximum", "Most", Kind.count),
     ],
     "this database holds no sessions",
-    "Sessions by month, and how many of them so many active customers do not pass",
+    "Sessions by month; 10 % to 90 %: the sessions that so many of the active customers do not pass",
 )
 
 AT_RISK = Report(
@@ -211,6 +236,12 @@ USAGE_AND_CHURN = Report(
     [],
 )
 
+OBSERVABLE = Report(
+    "select churn_observable_from, churn_observable_from > observed_from as is_later from kpi.coverage",
+    [],
+)
+
+_MEAN = "mean absolute deviation"
 _GRAINS = {"day": "Days", "week": "Weeks", "month": "Months"}
 _PROFILES = {"simple": "Simple", "stripe": "Stripe", "chartmogul": "ChartMogul", "profitwell": "ProfitWell"}
 _UNITS = {"customers": Kind.count, "share": Kind.share, "currency": Kind.money}
@@ -236,10 +267,19 @@ def print_significant(connection: Connection, format_: Format, asked: Mapping[st
         columns = [Column(name, name, Kind.money) for name in ("change", "expected", "deviation", "closing", "spread")]
         show.rows(found, columns, format_)
         return bool(found)
-    title = f"{_GRAINS[str(asked['grain'])]} in which MRR changed unusually, {reporting_currency(connection)} a month"
+    grain = str(asked["grain"])
+    title = f"{_GRAINS[grain]} in which MRR changed unusually, {reporting_currency(connection)} a month"
     show.rows([{**row, "who": _drivers(row)} for row in found], SIGNIFICANT.columns, format_, title, SIGNIFICANT.empty)
-    if any(not row["churn_is_observable"] for row in found):
-        show.paragraph("Before churn is observable, changes lack what was lost: see pgmrr coverage.")
+    still = dict.fromkeys(row["compared_with"] for row in found if row["spread_is"] == _MEAN)
+    if still:
+        more = " --grain month looks at longer stretches." if grain != "month" else ""
+        show.paragraph(f"Most {', '.join(still)} change by the same: compared by mean deviation.{more}")
+    (known,) = OBSERVABLE.ask(connection)
+    if found and known["is_later"]:
+        show.paragraph(
+            f"Before {known['churn_observable_from']} churn is not observable: changes of those days lack what was "
+            "lost, and so do the expected values, which are drawn from them too."
+        )
     return bool(found)
 
 
@@ -264,6 +304,12 @@ def print_profiles(connection: Connection, format_: Format, first: date | None, 
     stripe = next(row for row in found if row["profile"] == "stripe")
     if stripe["first_on"] != range_["first_on"]:
         show.paragraph(f"Stripe looks at 30 days always: {stripe['first_on']} to {stripe['last_on']}.")
+        _say_what_stripe_leaves_out(connection, range_["first_on"], stripe["first_on"])
+    simple = {row["metric"]: row["value"] for row in found if row["profile"] == "simple"}
+    if simple["churned_mrr"] and simple["customers_churned"] == 0:
+        show.paragraph(
+            "Simple: MRR churned and no customer of the opening is gone: who left had come in the range, or came back."
+        )
     for reason in dict.fromkeys(row["note"] for row in found if row["value"] is None and row["definition"]):
         whom = dict.fromkeys(
             _PROFILES[row["profile"]]
@@ -272,10 +318,21 @@ def print_profiles(connection: Connection, format_: Format, first: date | None, 
         )
         show.paragraph(f"{', '.join(whom)}: {reason}.")
     if any(row["definition"] is None for row in found):
-        show.paragraph("Other dashes: no definition is published, see pgmrr profiles --definitions.")
+        show.paragraph("Other dashes: no definition found in what was read, see pgmrr profiles --definitions.")
     if any(row["differs"] for row in found):
         show.paragraph("* differs from simple, be it by cents; who makes the difference: pgmrr profiles --customers")
     return True
+
+
+def print_differences(connection: Connection, format_: Format, first: date | None, last: date | None) -> bool:
+    """Print who counts otherwise than under simple, and by how much; false where there is nobody."""
+    found = DIFFERENCES.ask(connection, {"first": first, "last": last})
+    if format_ is not Format.table:
+        amounts = ("numerator", "simple_numerator", "denominator", "simple_denominator")
+        show.rows(found, [Column(name, name, Kind.money) for name in amounts], format_)
+        return bool(found)
+    show.rows([_difference(row) for row in found], DIFFERENCES.columns, format_, DIFFERENCES.title, DIFFERENCES.empty)
+    return bool(found)
 
 
 def print_definitions(connection: Connection, format_: Format) -> None:
@@ -305,12 +362,16 @@ def print_unpaid(connection: Connection, format_: Format, limit: int) -> None:
             }
         )
         return
-    show.rows(monthly, BILLED.columns, format_, BILLED.heading(connection), BILLED.empty)
-    if format_ is Format.csv:
+    shown = [*monthly, *BILLED_IN_ALL.ask(connection)] if monthly and format_ is Format.table else monthly
+    show.rows(shown, BILLED.columns, format_, BILLED.heading(connection), BILLED.empty)
+    if format_ is Format.csv or not monthly:
         return
     if any(not row["is_whole"] for row in monthly):
         show.paragraph("* a month of which only a part is covered")
-    show.paragraph("Billed is paid + open + uncollectible; void was cancelled, and drafts are not billed yet.")
+    show.paragraph(
+        "Billed is paid + open + uncollectible, and these shares are of it; void was cancelled, its share is of billed "
+        "and void; drafts are not billed yet."
+    )
     for report, found in lists.values():
         shown = [row for row in found if row["total"]] if report is DRAFTS else found
         show.out.print()
@@ -362,6 +423,29 @@ def _drivers(row: Row) -> str:
     ]
     more = f" and {len(drivers) - 3:,} more" if len(drivers) > 3 else ""
     return f"{kinds}: {', '.join(named)}{more}"
+
+
+def _say_what_stripe_leaves_out(connection: Connection, first: date, until: date) -> None:
+    """Print how many customers left in the range before the 30 days of Stripe, and when."""
+    (lost,) = LEFT_OUT.ask(connection, {"first": first, "last": until})
+    if lost["customers"]:
+        when = f"on {lost['first_on']}"
+        if lost["first_on"] != lost["last_on"]:
+            when = f"from {lost['first_on']} to {lost['last_on']}"
+        customers = f"{lost['customers']:,} customer{'s' * (lost['customers'] != 1)}"
+        show.paragraph(f"So Stripe leaves out the losses of the range before: {customers} {when}.")
+
+
+def _difference(row: Row) -> dict[str, object]:
+    """A difference as a person reads it: customers as whole numbers, amounts with cents."""
+    kind = Kind.units if row["metric"].startswith("customer") else Kind.money
+    amounts = ("numerator", "simple_numerator", "denominator", "simple_denominator")
+    return {
+        **row,
+        "metric": _METRICS[row["metric"]],
+        "profile": _PROFILES[row["profile"]],
+        **{name: show.text_of(row[name], kind) for name in amounts},
+    }
 
 
 def _side_by_side(found: Sequence[Row]) -> list[dict[str, str]]:

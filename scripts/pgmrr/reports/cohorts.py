@@ -13,7 +13,7 @@ from pgmrr.show import Column, Kind, Row
 COHORTS = Report(
     """
     select cohort_name, cohort, month_number, month, last_on, cohort_customers, customers, mrr, customer_share,
-        mrr_share, is_whole, mrr_is_complete, churn_is_observable, note
+        mrr_share, customers_at_base, is_whole, mrr_is_complete, churn_is_observable, note
     from kpi.cohort_retention(%(basis)s)
     """,
     [Column("cohort_name", "Cohort", Kind.label), Column("mrr", "MRR", Kind.money)],
@@ -24,28 +24,35 @@ COHORTS = Report(
 # Where not all months of life fit beside each other, those that people ask for.
 _LANDMARKS = (0, 1, 2, 3, 6, 9, 12, 18, *range(24, 1200, 12))
 
-_LABELS = ("Cohort", "Cust.")
+_LABELS = ("Cohort", "Cust.", "Paying")
 
 
-def print_triangle(rows: Sequence[Row], measure: str, is_absolute: bool, currency: str) -> None:
-    """Print ``customers`` or ``mrr`` of the cohorts, as they are or as a share of the first month observed."""
+def print_triangle(rows: Sequence[Row], basis: str, measure: str, is_absolute: bool, currency: str) -> None:
+    """Print ``customers`` or ``mrr`` of the cohorts, as they are or as a share of the first month observed.
+
+    Where shares are not of a cohort's customers, as by ``signup``, those that they are of stand
+    beside: the customers with MRR in that month.
+    """
     # Cohorts that began before the history have no month 0 to stand below each other by.
     by_life = all(row["month_number"] == 0 for row in _first_rows(rows))
     axis = "month_number" if by_life else "month"
+    has_base = not is_absolute and any(row["customers_at_base"] not in (None, row["cohort_customers"]) for row in rows)
     columns = sorted({row[axis] for row in rows})
     largest = max(row["mrr"] for row in rows) if measure == "mrr" else 0
     for scale, word in ((1, ""), (1_000, "thousand "), (1_000_000, "million ")):
         unit = f"{word}{currency} a month"
         cells = {(row["cohort_name"], row[axis]): _cell(row, measure, is_absolute, scale) for row in rows}
-        table = _table(rows, columns, cells, by_life)
+        table = _table(rows, columns, cells, by_life, has_base)
         if not is_absolute or largest < 10_000 * scale or show.width(table) <= show.out.width:
             break
-    shown = _those_that_fit(rows, columns, cells, by_life)
+    shown = _those_that_fit(rows, columns, cells, by_life, has_base)
     if len(shown) < len(columns):
-        table = _table(rows, shown, cells, by_life)
+        table = _table(rows, shown, cells, by_life, has_base)
 
     what = "customers" if measure == "customers" else "MRR"
-    if not is_absolute:
+    if not is_absolute and basis == "signup":
+        what = f"{'customers with MRR' if measure == 'customers' else 'MRR'}, in % of the first month observed"
+    elif not is_absolute:
         what += " kept, in % of the first month observed"
     elif measure == "mrr":
         what += f", {unit}"
@@ -54,6 +61,12 @@ def print_triangle(rows: Sequence[Row], measure: str, is_absolute: bool, currenc
     show.out.print()
     if not is_absolute and any(row["customer_share"] is None for row in rows):
         show.paragraph("– where the cohort was not observed yet, or had nothing to keep.")
+    if has_base:
+        show.paragraph("Paying: customers with MRR in the first month observed, who are the 100 %.")
+    shares = [row["customer_share" if measure == "customers" else "mrr_share"] or 0 for row in rows]
+    if basis == "signup" and not is_absolute and max(shares) > 1:
+        above = "signed up earlier, pays only now" if measure == "customers" else "pays more, or pays only now"
+        show.paragraph(f"above 100: {above}")
     if any(not row["is_whole"] for row in rows):
         show.paragraph("* a month of which only a part is covered")
     for name, note in _notes(rows):
@@ -82,26 +95,31 @@ def _cell(row: Row, measure: str, is_absolute: bool, scale: int) -> Text:
     return Text(text + mark, style=heat(share) if share is not None else "")
 
 
-def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool) -> Table:
+def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(_LABELS[0], header_style="dim", no_wrap=True)
     table.add_column(_LABELS[1], header_style="dim", justify="right", no_wrap=True)
+    if has_base:
+        table.add_column(_LABELS[2], header_style="dim", justify="right", no_wrap=True)
     for column in columns:
         heading = str(column) if by_life else f"{column:%Y-%m}"
         table.add_column(heading, header_style="dim", justify="right", no_wrap=True)
     for row in _first_rows(rows):
         name = row["cohort_name"]
-        size = show.text_of(row["cohort_customers"], Kind.count)
-        table.add_row(name, size, *(cells.get((name, column), Text("")) for column in columns))
+        sizes = [row["cohort_customers"], *([row["customers_at_base"]] if has_base else [])]
+        sizes = [show.text_of(size, Kind.count) for size in sizes]
+        table.add_row(name, *sizes, *(cells.get((name, column), Text("")) for column in columns))
     return table
 
 
-def _those_that_fit(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool) -> list:
+def _those_that_fit(
+    rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool
+) -> list:
     """The columns for which the terminal has room: landmarks of a life and its last month, or the last months."""
-    if show.width(_table(rows, columns, cells, by_life)) <= show.out.width:
+    if show.width(_table(rows, columns, cells, by_life, has_base)) <= show.out.width:
         return list(columns)
     widest = max(2 if by_life else 7, *(cell.cell_len for cell in cells.values())) + 1
-    beside = show.width(_table(rows, [], {}, by_life)) + 1
+    beside = show.width(_table(rows, [], {}, by_life, has_base)) + 1
     room = max((show.out.width - beside) // widest, 2)
     if not by_life:
         return list(columns[-room:])

@@ -7,15 +7,20 @@ from decimal import Decimal
 from pgmrr import show
 from pgmrr.charts import sparkline
 from pgmrr.reports.report import Connection, Report, reporting_currency
-from pgmrr.show import Column, Kind, Row
+from pgmrr.show import Column, Format, Kind, Row
 
 ATTRIBUTES = Report(
-    "select name, source, distinct_values, customers, example from kpi.attributes",
+    """
+    select name, source, distinct_values, customers,
+        case source when 'ledger' then 'active' else 'known' end as counted, example
+    from kpi.attributes
+    """,
     [
         Column("name", "Attribute"),
         Column("source", "Source"),
         Column("distinct_values", "Values", Kind.count),
         Column("customers", "Customers", Kind.count),
+        Column("counted", "", Kind.label),
         Column("example", "Most common"),
     ],
     title="What to segment by: pgmrr segment ATTRIBUTE",
@@ -69,7 +74,8 @@ CONCENTRATION = Report(
 
 RENEWALS = Report(
     """
-    select ends_on, customer_id, name, subscription_id, term, mrr, currency, mrr_in_currency, unpaid, is_renewed
+    select ends_on, customer_id, name, subscription_id, term, mrr, currency, mrr_in_currency, unpaid, is_renewed,
+        (select complete_through from kpi.coverage) as seen_from
     from kpi.renewals(%(first)s::date, %(last)s::date)
     """,
     [
@@ -90,8 +96,15 @@ RENEWALS = Report(
 
 RENEWALS_MONTHLY = Report(
     """
-    select to_char(month, 'YYYY-MM') as label, month, renewals, customers, mrr, share, annual_mrr, unpaid, renewed_mrr
-    from kpi.renewals_monthly(%(first)s::date, %(last)s::date)
+    select to_char(m.month, 'YYYY-MM') || case when w.is_whole then '' else '*' end as label, m.month, m.renewals,
+        m.customers, m.mrr, m.share, m.annual_mrr, m.unpaid, m.renewed_mrr, v.complete_through as seen_from, w.is_whole
+    from kpi.renewals_monthly(%(first)s::date, %(last)s::date) m
+    cross join kpi.coverage v
+    cross join lateral (
+        select greatest(v.complete_through + 1, %(first)s::date) <= m.month
+            and coalesce(%(last)s::date >= m.month + interval '1 month - 1 day', true) as is_whole
+    ) w
+    order by m.month
     """,
     [
         Column("label", "Month", Kind.label),
@@ -106,6 +119,17 @@ RENEWALS_MONTHLY = Report(
     "no paid period is known to end in that range",
     "MRR by the month in which its paid period ends, {currency} a month",
     is_clipped=True,
+)
+
+_RENEWALS_IN_ALL = Report(
+    """
+    select 'All' as label, sum(m.renewals) as renewals,
+        (select count(distinct r.customer_id) from kpi.renewals(%(first)s::date, %(last)s::date) r) as customers,
+        sum(m.mrr) as mrr, sum(m.share) as share, sum(m.annual_mrr) as annual_mrr, sum(m.unpaid) as unpaid,
+        sum(m.renewed_mrr) as renewed_mrr
+    from kpi.renewals_monthly(%(first)s::date, %(last)s::date) m
+    """,
+    [],
 )
 
 TRAILING = Report(
@@ -152,6 +176,15 @@ def print_segments(
         show.note(f"the first {limit} of {len(segments):,} segments; --limit shows more")
     if sum(row["customers"] for row in segments) > total["customers"]:
         show.note("a customer who pays in two currencies counts in both")
+
+
+def print_renewals(connection: Connection, found: Sequence[Row], first: date | None, last: date | None) -> None:
+    """Print the renewals of each month and of all, as they are seen from the last covered day."""
+    (total,) = _RENEWALS_IN_ALL.ask(connection, {"first": first, "last": last})
+    title = f"{RENEWALS_MONTHLY.heading(connection)}, seen from {found[0]['seen_from']}"
+    show.rows([*found, total], RENEWALS_MONTHLY.columns, Format.table, title)
+    if not all(row["is_whole"] for row in found):
+        show.paragraph("* a month of which only a part is ahead, or asked for")
 
 
 def print_concentration(row: Row, currency: str) -> None:
