@@ -20,7 +20,8 @@
 -- p_options are those of pipeline.read_lines, and for periods `as_of`: the day through which
 -- the list is complete.
 --
--- Error MR002 where lines or periods have no currency, MR004 where an option is none.
+-- Error MR002 where lines or periods have no currency, or where every row was rejected: such a
+-- file was read in the wrong way, and leaves nothing. MR004 where an option is none.
 create or replace function pipeline.import_files(
     p_batch bigint,
     p_files jsonb default '[]',
@@ -42,6 +43,7 @@ declare
     v_has_customers boolean := pg_catalog.to_regclass('pg_temp.staged_customers') is not null;
     v_facts jsonb;
     v_customers jsonb;
+    v_reasons text;
 begin
     call pipeline.check_import_options(v_source, p_options);
 
@@ -79,6 +81,29 @@ begin
         )
         into v_customers
         from pg_temp.read_customers r;
+    end if;
+
+    if (v_facts ->> 'rows')::bigint + coalesce((v_customers ->> 'rows')::bigint, 0) = (
+        select count(*) from raw.rejected_row r where r.batch_id = p_batch
+    ) then
+        select string_agg(format('%s: %s', t.reason, t.rows), ', ' order by t.rows desc, t.reason)
+        into v_reasons
+        from (
+            select
+                r.reason,
+                count(*) as rows
+            from raw.rejected_row r
+            where r.batch_id = p_batch
+            group by r.reason
+        ) t;
+
+        raise exception using
+            errcode = 'MR002',
+            message = format('no row could be read (%s)', v_reasons),
+            hint = case v_source
+                when 'stripe' then 'Is it the file that Stripe exported? What reasons mean: pgmrr rejected --reasons'
+                else 'Is the map right, and are the options? What reasons mean: pgmrr rejected --reasons'
+            end;
     end if;
 
     update meta.batch b

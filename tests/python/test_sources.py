@@ -167,10 +167,28 @@ def test_columns_with_our_names_need_no_map(desk: Desk) -> None:
     report = desk.lines("Customer,START,end,amount,colour\nacme,2024-03-01,2024-04-01,12.30,red\n")
     assert report.invoices.new == 1
     assert report.invoices.further_columns == ["colour"]
-    assert "the invoices have no column of taxes: totals count as net of them" in list(report.lines())
+    assert "the lines have no column of taxes: totals count as net of them" in list(report.lines())
 
 
 LINES = "id,customer,subscription,start,end,amount\n"
+
+
+@pytest.mark.parametrize("kind", ["lines", "periods"])
+def test_a_file_of_which_no_row_can_be_read_leaves_nothing(desk: Desk, kind: str) -> None:
+    bring = getattr(desk, kind)
+    text = "who,from,to,what\nacme,2024-01-01,2024-02-01,5\nemca,2024-01-01,2024-02-01,9\nacme,,,\n"
+    swapped = {"customer": "who", "start": "from", "end": "what", "amount": "to"}
+    for how in ({}, {"dry_run": True}):
+        with pytest.raises(PgmrrError, match=r"no row could be read \(.*: \d.*\)") as refused:
+            bring(text, swapped, **how)
+        assert "Is the map right" in refused.value.hint
+        assert "\n" not in refused.value.message
+    assert desk.connection.execute("select count(*) from meta.batch").fetchone() == (0,)
+    assert desk.rejected() == []
+    # A customer that can be read is kept, and so are the reasons of all other rows.
+    report = bring(text, swapped, customers="id,name\nacme,Acme\n")
+    assert (report.batch, report.invoices.rejected, report.customers.new) == (1, 3, 1)
+    assert len(desk.rejected()) == 3
 
 
 def test_lines_of_an_invoice_are_numbered_by_content_not_by_place(desk: Desk) -> None:
