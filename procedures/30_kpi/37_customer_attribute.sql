@@ -13,6 +13,6 @@ return case
 end;
 
 comment on function kpi.customer_attribute(text) is
-    'The name under which customers hold an attribute: customer.currency, customer.term and customer.price_band are theirs of these names, all others are as they are. Example: select kpi.customer_attribute(''customer.term'').';
+    'The name under which customers hold an attribute: customer.currency, customer.term and customer.price_band are theirs of these names, all others are as they are.';
 revoke all on function kpi.customer_attribute(text) from public;
 grant execute on function kpi.customer_attribute(text) to pgmrr_reader, pgmrr_writer;

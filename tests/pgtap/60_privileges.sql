@@ -29,6 +29,7 @@ values
 ('compare_profiles', $$ select * from kpi.compare_profiles('2024-02-01', '2024-03-31') $$),
 ('concentration', $$ select * from kpi.concentration('2024-02-29') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
+('customer_attribute', $$ select kpi.customer_attribute('customer.term') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
 ('draw', $$ select kpi.draw(1, 1) $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
