@@ -163,7 +163,7 @@ set local statement_timeout = '30s';
 create temporary table asked as select a.call, a.found from pg_temp.ask_for_days() a;
 set local statement_timeout = 0;
 
-select cmp_ok((select count(*) from asked a), '>=', 60::bigint, 'all functions that take days are asked, three times each');
+select cmp_ok((select count(*) from asked), '>=', 60::bigint, 'all functions that take days are asked, three times each');
 -- It says in its one row that there are no sessions.
 select is_empty(
     $$ select a.call, a.found from asked a where a.found <> 0 and a.call not like 'kpi.usage_and_churn(%' $$,
