@@ -139,7 +139,7 @@ def _notes(details: dict[str, Any]) -> Iterator[str]:
         if options.get("end_inclusive"):
             yield f"{off:,} rows look as if their end were not a day of service: try it without --end-inclusive"
         else:
-            yield f"{off:,} rows look as if their end were the last day of service: import it again with --end-inclusive"
+            yield f"{off:,} rows look as if their end were the last day of service: import again with --end-inclusive"
     if opened := details.get("ends_open"):
         yield f"{opened:,} rows have a start and no end, and count as one-offs: running subscriptions are periods"
     if repeated := details.get("repeats_service"):

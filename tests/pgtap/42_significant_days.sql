@@ -221,10 +221,10 @@ select results_eq(
     $$
     values
     (array['MR006', 'the range of days is upside down', 'Give the earlier day first.']),
-    (array['MR004', 'the grain must be day, week or month, not ''quarter''', 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').']),
-    (array['MR004', 'the grain must be day, week or month, not NULL', 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').']),
-    (array['MR004', 'the threshold must be above 0, not 0', 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').']),
-    (array['MR004', 'the threshold must be above 0, not NULL', 'The usual threshold is 3.5: select * from kpi.significant_periods(''week'').'])
+    (array['MR004', 'the grain must be day, week or month, not ''quarter''', 'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).']),
+    (array['MR004', 'the grain must be day, week or month, not NULL', 'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).']),
+    (array['MR004', 'the threshold must be above 0, not 0', 'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).']),
+    (array['MR004', 'the threshold must be above 0, not NULL', 'Give day, week or month, and a threshold, which usually is 3.5: select * from kpi.significant_periods(''week'', p_threshold => 3.5).'])
     $$,
     'a range upside down, a grain and a threshold that are none are refused'
 );

@@ -283,7 +283,7 @@ def test_a_corrected_line_without_an_id_is_another_and_the_old_one_is_listed_as_
 def test_lines_without_ids_stay_the_same_lines_when_read_with_other_options(desk: Desk) -> None:
     text = "customer,start,end,amount\na,2024-01-01,2024-01-31,5\nb,2024-02-01,2024-02-29,7\n"
     assert desk.lines(text).notes == [
-        "2 rows look as if their end were the last day of service: import it again with --end-inclusive"
+        "2 rows look as if their end were the last day of service: import again with --end-inclusive"
     ]
     report = desk.lines(text, spelling=Spelling(currency="EUR", end_inclusive=True))
     assert (report.invoices.new, report.invoices.changed, report.absent) == (0, 2, 0)
