@@ -158,6 +158,11 @@ def rows(
         note(empty)
 
 
+def is_narrow(columns: int) -> bool:
+    """Whether what is printed is to fit less than so many columns: those of the terminal, or of COLUMNS."""
+    return (out.is_terminal or "COLUMNS" in os.environ) and out.width < columns
+
+
 def _print_whole(made: Table) -> None:
     """Print a table as wide as the terminal, or, where it is piped, as COLUMNS says, but then cut no word."""
     if out.is_terminal or "COLUMNS" not in os.environ:
@@ -167,7 +172,8 @@ def _print_whole(made: Table) -> None:
         measured = [Measurement.get(out, out.options.update(width=1000), cell) for cell in column.cells]
         heading = Measurement.get(out, out.options.update(width=1000), column.header).maximum
         column.min_width = max(heading, *(cell.maximum if column.no_wrap else cell.minimum for cell in measured))
-    out.print(made, crop=False)
+    needed = sum(column.min_width + 1 for column in made.columns)
+    Console(highlight=False, width=max(out.width, needed)).print(made)
 
 
 def print_json(value: Any) -> None:

@@ -119,15 +119,14 @@ def forecast_columns(rows: Sequence[Row]) -> list[Column]:
 
 def backtest_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns that fit this terminal, the grain in a heading; JSON and CSV hold all."""
-    hidden = {"grain"} | ({"coverage_50", "is_auto"} if show.out.is_terminal and show.out.width < 100 else set())
+    hidden = {"grain"} | ({"coverage_50", "is_auto"} if show.is_narrow(100) else set())
     ahead = Column("periods_ahead", f"{rows[0]['grain'].capitalize()}s\nahead" if rows else "Ahead", Kind.count)
     return [ahead, *(column for column in BACKTEST.columns if column.name not in hidden | {"periods_ahead"})]
 
 
 def risk_columns() -> list[Column]:
     """The columns that leave room for the evidence on this terminal; JSON and CSV hold all."""
-    narrow = show.out.is_terminal and show.out.width < 120
-    return [column for column in RISKS.columns if not narrow or column.name not in ("share", "see")]
+    return [column for column in RISKS.columns if not show.is_narrow(120) or column.name not in ("share", "see")]
 
 
 def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:
