@@ -477,7 +477,7 @@ def test_an_implied_cycle_tells_how_a_customer_began_before_a_new_plan_of_that_d
 # --------------------------------------------------------------------------------- refresh, rebuild and as-of
 
 
-@few_or_many(40, 600)
+@few_or_many(80, 600)
 def test_batches_in_any_order_leave_what_a_rebuild_makes(connection: psycopg.Connection, examples: int) -> None:
     compared = Counter()
 
@@ -668,7 +668,7 @@ def postgres_15() -> Iterator[psycopg.Connection]:
             user.run([*pg_ctl, "stop", "--mode", "immediate"])
 
 
-@few_or_many(40, 400)
+@few_or_many(80, 400)
 def test_postgresql_15_says_what_the_reference_says(postgres_15: psycopg.Connection, examples: int) -> None:
     assert postgres_15.info.server_version // 10000 == 15
     compared = Counter()
