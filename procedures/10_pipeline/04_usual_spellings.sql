@@ -12,7 +12,7 @@ immutable
 parallel safe
 return case p_part
     when 'year' then array(
-        select n.year || '-'
+        select n.year::text || '-'
         from generate_series(2000, 2099) as n (year)
     )
     when 'day' then array(

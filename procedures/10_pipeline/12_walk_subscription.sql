@@ -39,7 +39,7 @@ parallel safe
 set search_path = ''
 as $$
 declare
-    v_amounts numeric[] := p_net;
+    v_amounts numeric[] := p_net::numeric[];
     v_months integer[] := p_months;
     -- The charge's own end, and where it ends by now.
     v_own_ends timestamp[] := p_ends;

@@ -26,7 +26,7 @@ begin
             where p_starts[a] < p_starts[x]
                 and p_ends[a] > p_starts[x];
 
-            v_mrr[x] := greatest(p_mrr[x], - greatest(v_running, 0));
+            v_mrr[x] := greatest(p_mrr[x], - greatest(v_running, 0))::bigint;
         end if;
     end loop;
 

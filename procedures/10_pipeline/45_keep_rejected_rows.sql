@@ -34,7 +34,7 @@ begin
     if v_corrects then
         execute format(
             $reject$
-            update pg_temp.read_%s r
+            update pg_temp.%I r
             set state = 'rejected',
                 problem = array[null, 'corrects no rejected row']
             where r.state in ('new', 'changed')
@@ -45,7 +45,7 @@ begin
                         and c.line_number = r.line_number
                 )
             $reject$,
-            p_role
+            'read_' || p_role
         )
         using p_role;
     end if;
@@ -60,8 +60,8 @@ begin
                 r.problem[2] as reason,
                 s.row_text,
                 pg_catalog.to_jsonb(s) as cells
-            from pg_temp.read_%1$s r
-            join pg_temp.staged_%1$s s
+            from pg_temp.%I r
+            join pg_temp.%I s
                 on s.line_number = r.line_number
             where r.state = 'rejected'
         )
@@ -87,7 +87,8 @@ begin
             end
         from rejected r
         $keep$,
-        p_role
+        'read_' || p_role,
+        'staged_' || p_role
     )
     using p_batch, p_role;
 

@@ -45,11 +45,11 @@ begin
                 r.state,
                 r.problem[2] as reason,
                 count(*) as rows
-            from pg_temp.read_%s r
+            from pg_temp.%I r
             group by r.state, r.problem[2]
         ) s
         $count$,
-        case p_role when 'customers' then p_role else 'invoices' end
+        case p_role when 'customers' then 'read_customers' else 'read_invoices' end
     )
     into v_counts
     using p_role;

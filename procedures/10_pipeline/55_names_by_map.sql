@@ -15,7 +15,7 @@ create or replace function pipeline.names_by_map(
 )
 returns text[]
 language plpgsql
-immutable
+stable
 parallel safe
 set search_path = ''
 as $$

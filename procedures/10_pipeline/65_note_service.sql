@@ -21,7 +21,7 @@ declare
     v_today date := (now() at time zone v_zone)::date;
     v_is_inclusive boolean := coalesce((p_options -> 'end_inclusive')::boolean, false);
     v_day interval := case when v_is_inclusive then interval '-1 day' else interval '1 day' end;
-    v_notes jsonb := '{}';
+    v_notes jsonb := '{}'::jsonb;
     v_off bigint;
     v_whole bigint;
     v_repeats bigint;

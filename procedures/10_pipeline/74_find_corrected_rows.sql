@@ -34,13 +34,13 @@ begin
         insert into pg_temp.corrected (file_role, line_number, batch_id, rejected_line)
         select $1, s.line_number, r.batch_id, r.line_number
         from raw.rejected_row r
-        join pg_temp.staged_%s s
+        join pg_temp.%I s
             on trim(s.id) = r.row_id
         where r.file_role = $1
             and r.batch_id < $2
             and r.superseded_by is null
         $by_id$,
-        p_role
+        'staged_' || p_role
     )
     using p_role, p_batch;
 
@@ -59,7 +59,7 @@ begin
                     from pg_temp.staged_header h
                     where h.file_role = $1
                 ) as content
-            from pg_temp.staged_%s s
+            from pg_temp.%I s
             where not exists (
                 select
                 from pg_temp.corrected c
@@ -83,7 +83,7 @@ begin
             and r.batch_id < $2
             and r.superseded_by is null
         $by_content$,
-        p_role
+        'staged_' || p_role
     )
     using p_role, p_batch, v_id;
 end;

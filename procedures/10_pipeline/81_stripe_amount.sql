@@ -7,7 +7,7 @@ language sql
 immutable
 parallel safe
 return case when p_cents < 0 then '-' else '' end
-    || abs(p_cents) / 100 || ',' || lpad((abs(p_cents) % 100)::text, 2, '0');
+    || (abs(p_cents) / 100)::text || ',' || lpad((abs(p_cents) % 100)::text, 2, '0');
 
 comment on function pipeline.stripe_amount(bigint) is
     'Cents as a text with two decimals after a comma, as Stripe''s export has them; NULL for NULL.';

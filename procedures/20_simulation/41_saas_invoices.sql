@@ -69,9 +69,9 @@ begin atomic
     taxed as (
         select
             i.customer_id,
-            'in_' || substr(i.customer_id, 5) || '_' || i.track || lpad(i.phase::text, 2, '0')
-                || lpad(i.cycle::text, 3, '0') || i.step as invoice_id,
-            'sub_' || substr(i.customer_id, 5) || '_' || i.track || lpad(i.subscription::text, 2, '0') as subscription_id,
+            'in_' || substr(i.customer_id, 5) || '_' || i.track::text || lpad(i.phase::text, 2, '0')
+                || lpad(i.cycle::text, 3, '0') || i.step::text as invoice_id,
+            'sub_' || substr(i.customer_id, 5) || '_' || i.track::text || lpad(i.subscription::text, 2, '0') as subscription_id,
             i.currency,
             i.tax_percent,
             i.issued_at,

@@ -17,7 +17,7 @@ declare
     v_missing text;
 begin
     if upper(p_from) = upper(p_to) then
-        return 1;
+        return 1::numeric;
     end if;
 
     select wanted.per_euro / given.per_euro

@@ -1,10 +1,12 @@
 """A running PostgreSQL for the tests, and databases on it.
 
-The server is the embedded one, started for the session, or the one that the
-environment variable PGMRR_TEST_URL names, by the URL of a superuser.
+The server is the embedded one, started for the session, or one by the programs in the directory
+that PGMRR_TEST_PROGRAMS names, such as ``/usr/lib/postgresql/15/bin``; or else a running one, that
+PGMRR_TEST_URL names by the URL of a superuser.
 """
 
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+import servers
 from pgmrr.migrations import migrate
 from pgmrr.server import EmbeddedServer, binary, client_environment
 
@@ -170,6 +173,26 @@ def toy_procedures(tmp_path: Path) -> Files:
     return Files(tmp_path / "procedures")
 
 
+# Where programs lie that are not on the PATH, and the packages of Debian that hold them.
+_PLACES = {"plpgsql_check": "usr/lib/postgresql/*/lib/plpgsql_check.so"}
+_PACKAGES = {"plpgsql_check": "postgresql-15-plpgsql-check"}
+
+
+def need(program: str) -> str:
+    """The path of a program, or of a library, that a test cannot do without.
+
+    Where it is missing the test is skipped, and where PGMRR_TEST_REQUIRE names it (several by commas), it fails.
+    """
+    if program in _PLACES and (found := sorted(Path("/").glob(_PLACES[program]))):
+        return str(found[-1])
+    if path := shutil.which(program):
+        return path
+    reason = f"{program} is missing; on Debian: apt-get install {_PACKAGES.get(program, program)}"
+    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""
@@ -180,11 +203,15 @@ def repository() -> Path:
 def server() -> Iterator[Server]:
     """A running PostgreSQL."""
     url = os.environ.get("PGMRR_TEST_URL")
+    programs = os.environ.get("PGMRR_TEST_PROGRAMS")
     if url:
         yield Server(url)
-        return
-    with embedded_server() as server:
-        yield server
+    elif programs:
+        with servers.started(Path(programs)) as url:
+            yield Server(url)
+    else:
+        with embedded_server() as server:
+            yield server
 
 
 @pytest.fixture

@@ -1,19 +1,12 @@
 """pgTAP for a server that has no extensions of ours: fetched, checked, and given as one SQL script."""
 
-import base64
-import hashlib
 import io
-import os
-import shutil
 import subprocess
 import tarfile
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
-
-from make_venv import download
+import npm
 
 VERSION = "1.3.5"
 TARBALL = "@electric-sql/pglite-pgtap/-/pglite-pgtap-0.0.15.tgz"
@@ -30,42 +23,13 @@ def script() -> str:
     Comes from the cache, the npm registry, or a package of Debian. Raises PgtapMissingError.
     """
     try:
-        return _unpack(_tarball())
+        return _unpack(npm.package(TARBALL, SHA512))
     except (OSError, tarfile.TarError, KeyError) as from_npm:
         try:
             return _from_debian()
         except (OSError, subprocess.CalledProcessError, IndexError) as from_debian:
             message = f"no pgTAP from the npm registry ({from_npm}), none from Debian ({from_debian!r})"
             raise PgtapMissingError(message) from from_npm
-
-
-def _tarball() -> bytes:
-    """The npm package, from the cache where it is there and whole."""
-    cached = platformdirs.user_cache_path("pgmrr") / Path(TARBALL).name
-    if cached.is_file() and _is_genuine(content := cached.read_bytes()):
-        return content
-    content = download(f"{_registry().rstrip('/')}/{TARBALL}")
-    if not _is_genuine(content):
-        raise OSError(f"{TARBALL} is not the file it should be")
-    with suppress(OSError):  # without a cache, the next run downloads it again
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cached.with_name(f"{cached.name}.{os.getpid()}")
-        unfinished.write_bytes(content)
-        unfinished.replace(cached)
-    return content
-
-
-def _is_genuine(content: bytes) -> bool:
-    return base64.b64encode(hashlib.sha512(content).digest()).decode() == SHA512
-
-
-def _registry() -> str:
-    """The npm registry of this machine's settings."""
-    if npm := shutil.which("npm"):
-        configured = subprocess.run([npm, "config", "get", "registry"], stdout=subprocess.PIPE, check=False)
-        if configured.stdout.startswith(b"http"):
-            return configured.stdout.decode().strip()
-    return os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org")
 
 
 def _unpack(package: bytes) -> str:

@@ -23,8 +23,8 @@ each_code_file = pytest.mark.parametrize("file", CODE, ids=lambda file: file.pat
 each_migration = pytest.mark.parametrize("migration", MIGRATIONS, ids=lambda file: file.name)
 each_sql_file = pytest.mark.parametrize("path", SQL_FILES, ids=lambda file: file.name)
 
-# Comments, strings, quoted names, and the marks around bodies.
-NOT_CODE = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"[^"]*"|\$\w*\$""", re.DOTALL)
+# Comments, strings, quoted names, the marks around bodies, and the places of names in format().
+NOT_CODE = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"[^"]*"|\$\w*\$|%I\b""", re.DOTALL)
 
 
 def code_of(text: str) -> str:

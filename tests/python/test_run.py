@@ -59,7 +59,7 @@ class Suite:
         ours = repository / "tests/python"
         shutil.copy(repository / "tests/run.py", root / "tests")
         shutil.copy(ours / "conftest.py", root / "tests/python/server_fixtures.py")
-        for name in ("pgtap.py", "pgtap_source.py", "test_pgtap.py"):
+        for name in ("npm.py", "pgtap.py", "pgtap_source.py", "servers.py", "test_pgtap.py"):
             shutil.copy(ours / name, root / "tests/python")
         self.write("python/conftest.py", CONFTEST)
         (root / "pyproject.toml").write_text(
