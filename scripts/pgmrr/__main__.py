@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import psycopg
 import typer
@@ -10,7 +11,7 @@ from pgmrr.cli import app
 from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
 
-_UsageError = typer.BadParameter.__mro__[1]
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:

@@ -120,6 +120,7 @@ def import_stripe_sync(
         connection,
         lines,
         customers,
+        spelling=Spelling(),
         complete_history=complete_history,
         progress=progress,
         **how,

@@ -17,6 +17,7 @@ from yoyo.migrations import Migration, default_migration_table
 from pgmrr import catalog
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained
 
 _BOOKS = Path(__file__).with_name("books.sql")
@@ -34,7 +35,7 @@ where datname = current_database()
 """
 
 
-class Yoyo(PostgresqlPsycopgBackend):
+class Yoyo(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
     """yoyo in a session of ours, with its tables in schema ``meta``."""
 
     schema = "meta"
@@ -90,7 +91,7 @@ def _wait_for_yoyo(connection: psycopg.Connection, progress: Progress) -> None:
     give_up = time.monotonic() + _PATIENCE
     while held := connection.execute(_LOCK).fetchone():
         pid, since = held
-        if connection.execute(_OTHER_SESSIONS).fetchone()[0] == 0:
+        if only_row(connection.execute(_OTHER_SESSIONS))[0] == 0:
             progress(f"removing the lock that yoyo (process {pid}) left at {since:%Y-%m-%d %H:%M} UTC")
             connection.execute("delete from meta.yoyo_lock")
         elif time.monotonic() > give_up:

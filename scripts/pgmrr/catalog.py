@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from pgmrr.errors import PgmrrError
+from pgmrr.rows import only_row
 
 OWNER = "pgmrr_owner"
 CODE_SCHEMAS = ["pipeline", "simulation", "kpi"]
@@ -178,12 +179,12 @@ class Grant:
 
 def exists(connection: psycopg.Connection, *tables: str) -> bool:
     """Whether all these tables, each with its schema, exist."""
-    return all(connection.execute("select to_regclass(%s) is not null", [table]).fetchone()[0] for table in tables)
+    return all(only_row(connection.execute("select to_regclass(%s) is not null", [table]))[0] for table in tables)
 
 
 def refuse_foreign_schemas(connection: psycopg.Connection) -> None:
     """Raise PgmrrError where one of our schemas exists that pgmrr did not make."""
-    foreign = connection.execute(_FOREIGN_SCHEMAS, [SCHEMAS]).fetchone()[0]
+    foreign = only_row(connection.execute(_FOREIGN_SCHEMAS, [SCHEMAS]))[0]
     if foreign:
         raise PgmrrError(
             f"this database already has schemas that pgmrr did not make: {foreign}",

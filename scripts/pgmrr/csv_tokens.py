@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedIOBase
 
 CHUNK = 1 << 18
 LONGEST_LINE = 1 << 20  # bytes; no row of an export comes near
@@ -56,7 +56,7 @@ class Row:
 class Source:
     """A file read in chunks, and what is known of it so far: its bytes, their hash, and its lines."""
 
-    def __init__(self, stream: BinaryIO, watch: Callable[[int], None]) -> None:
+    def __init__(self, stream: BufferedIOBase, watch: Callable[[int], None]) -> None:
         """``watch`` is called with the number of bytes read, chunk by chunk."""
         self._stream = stream
         self._watch = watch

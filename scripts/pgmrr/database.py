@@ -84,7 +84,6 @@ def reading(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
     with _connected(database) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        connection.row_factory = dict_row
         connection.execute("set jit = off")  # compiling plans of this size costs more than running them
         with _unprepared_explained():
             yield connection
@@ -100,13 +99,13 @@ def writing(database: Database) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def _connected(database: Database) -> Iterator[psycopg.Connection]:
+def _connected(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
     if database.server and not database.server.status().running:
         if database.server.status().version is None:
             raise PgmrrError("there is no database yet", "make one with ./start.sh, or: pgmrr up && pgmrr migrate")
         database.server.start()
     with _unreachable_explained(database):
-        connection = psycopg.connect(database.url, fallback_application_name="pgmrr")
+        connection = psycopg.connect(database.url, row_factory=dict_row, fallback_application_name="pgmrr")
     with connection:
         yield connection
 

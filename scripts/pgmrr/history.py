@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from pgmrr.locks import Progress, silent, writer_lock
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained, tidy_up
 
 
@@ -22,7 +23,8 @@ def undo(
     try:
         with writer_lock(connection, progress), connection.transaction():
             progress("taking the last batch back")
-            [undone] = connection.execute("select pipeline.undo(%s)", [batch]).fetchone()
+            undone: dict[str, Any] | None
+            (undone,) = only_row(connection.execute("select pipeline.undo(%s)", [batch]))
     except psycopg.Error as error:
         raise explained("nothing was taken back", error) from error
     if undone and undone["source"]:

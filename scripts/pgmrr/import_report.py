@@ -77,7 +77,7 @@ class MrrEffect:
             )
 
 
-def _money(amount: float) -> str:
+def _money(amount: float | Decimal) -> str:
     return text_of(Decimal(str(amount)), Kind.money)
 
 

@@ -14,6 +14,7 @@ import psycopg
 from pgmrr import rates
 from pgmrr.import_report import FileReport, ImportReport, MrrEffect
 from pgmrr.locks import Progress, silent, writer_lock
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained, tidy_up
 from pgmrr.staging import Input
 
@@ -95,7 +96,7 @@ def _read_as_before(
 
 def _value(connection: psycopg.Connection, query: str, *parameters: object) -> Any:
     """The single value that a function of ours returns."""
-    return connection.execute(query.encode(), parameters).fetchone()[0]
+    return only_row(connection.execute(query.encode(), parameters))[0]
 
 
 def _stored(report: dict[str, Any]) -> int:

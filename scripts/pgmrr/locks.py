@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from pgmrr.errors import PgmrrError
+from pgmrr.rows import only_row
 
 Progress = Callable[[str], None]
 
@@ -81,7 +82,7 @@ def writer_lock(connection: psycopg.Connection, progress: Progress = silent) -> 
     The lock belongs to the session of ``connection``: SQL that takes it again in the
     same session does not wait, and where the session is killed the lock goes with it.
     """
-    if not connection.execute("select pg_try_advisory_lock(%s)", [WRITER_LOCK]).fetchone()[0]:
+    if not only_row(connection.execute("select pg_try_advisory_lock(%s)", [WRITER_LOCK]))[0]:
         writer = connection.execute(_WRITER, [WRITER_LOCK]).fetchone()
         progress(f"waiting for another writer of this database{f' (session {writer[0]})' if writer else ''}")
         connection.execute("select pg_advisory_lock(%s)", [WRITER_LOCK])
@@ -101,10 +102,10 @@ def lock_views(connection: psycopg.Connection, progress: Progress = silent, pati
 
     Raises PgmrrError where readers have not let it in after ``patience`` seconds.
     """
-    views = connection.execute(_VIEWS).fetchone()[0]
+    views = only_row(connection.execute(_VIEWS))[0]
     if not views:
         return
-    timeout, longest = connection.execute(_SETTINGS).fetchone()
+    timeout, longest = only_row(connection.execute(_SETTINGS))
     begun = time.monotonic()
     announced = False
     for attempt in count():

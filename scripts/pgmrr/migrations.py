@@ -24,6 +24,7 @@ from pgmrr.books import keep_yoyo_out, open_books, run_migration
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, lock_views, silent, writer_lock
 from pgmrr.resources import sql_directory
+from pgmrr.rows import only_row
 from pgmrr.sessions import open_session
 
 _APPLIED = "select migration_id, applied_at_utc at time zone 'UTC' from meta._yoyo_migration"
@@ -100,6 +101,9 @@ class MigrateResult:
     procedures_loaded: bool
 
 
+Checksum = Literal["ok", "edited", "missing", "unrecorded"]
+
+
 @dataclass(frozen=True)
 class MigrationState:
     """A migration in the directory or in the database.
@@ -111,7 +115,7 @@ class MigrationState:
 
     id: str
     applied_at: datetime | None
-    checksum: Literal["ok", "edited", "missing", "unrecorded"]
+    checksum: Checksum
 
 
 def migrate(
@@ -235,7 +239,8 @@ def _read(directory: Path | None) -> MigrationList:
 
 
 def _states(connection: psycopg.Connection, files: MigrationList) -> list[MigrationState]:
-    applied, recorded = {}, {}
+    applied: dict[str, datetime] = {}
+    recorded: dict[str, str] = {}
     if catalog.exists(connection, "meta._yoyo_migration"):
         applied = dict(connection.execute(_APPLIED).fetchall())
     if catalog.exists(connection, "meta.migration_checksum"):
@@ -243,6 +248,7 @@ def _states(connection: psycopg.Connection, files: MigrationList) -> list[Migrat
     content = {migration.id: _checksum(migration) for migration in files}
 
     def state(name: str) -> MigrationState:
+        checksum: Checksum
         if name not in content:
             checksum = "missing"
         elif name not in applied or name not in recorded:
@@ -282,7 +288,7 @@ def _hand_over(connection: psycopg.Connection) -> None:
 
 
 def _refuse_objects_of_others(connection: psycopg.Connection, schemas: list[tuple[int, int]]) -> None:
-    inside = connection.execute(_OURS_MADE_BY_OTHERS, [catalog.SCHEMAS]).fetchone()[0]
+    inside = only_row(connection.execute(_OURS_MADE_BY_OTHERS, [catalog.SCHEMAS]))[0]
     outside = ", ".join(
         item.description for item in catalog.dependents(connection, schemas) if item.schema not in catalog.SCHEMAS
     )

@@ -9,7 +9,11 @@ from pgmrr.csv_tokens import Row
 from pgmrr.errors import PgmrrError
 
 _ROWS = 2048
-_LIMITS = {"memory_limit": "96MB", "threads": "1", "preserve_insertion_order": "true"}
+_LIMITS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "96MB",
+    "threads": "1",
+    "preserve_insertion_order": "true",
+}
 
 
 class ParquetRows:
@@ -52,7 +56,7 @@ class ParquetRows:
         except self._error as error:
             raise self._damaged(error) from None
 
-    def _fetch(self, result: Any) -> list[tuple]:
+    def _fetch(self, result: Any) -> list[tuple[str | None, ...]]:
         try:
             return result.fetchmany(_ROWS)
         except self._error as error:
@@ -62,7 +66,7 @@ class ParquetRows:
         return PgmrrError(f"{self._path} cannot be read as Parquet: {str(error).splitlines()[0]}", "write it again")
 
 
-def _row(line: int, values: tuple) -> Row:
+def _row(line: int, values: tuple[str | None, ...]) -> Row:
     fields = [value or "" for value in values]
     if any("\0" in value for value in fields):
         fields = [value.replace("\0", "\\x00") for value in fields]

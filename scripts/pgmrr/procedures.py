@@ -22,6 +22,7 @@ from pgmrr.catalog import CodeObject, Grant
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, lock_views, silent, writer_lock
 from pgmrr.resources import sql_directory
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained, open_session
 
 _RECORDED = "select files_checksum, code_checksum from meta.procedure_checksum"
@@ -192,7 +193,7 @@ def _drop(connection: psycopg.Connection, obstacles: list[CodeObject], ours: lis
             "drop what depends on it, run it again, and then make that anew",
         )
     dependents = catalog.dependents(connection, [item.key for item in obstacles])
-    keys = {item.key for item in (*obstacles, *dependents)}
+    keys = {item.key for item in obstacles} | {item.key for item in dependents}
     doomed = [item for item in ours if item.key in keys]
     grants = catalog.foreign_grants(connection, doomed)
     catalog.drop(connection, doomed)
@@ -220,9 +221,9 @@ def _result(before: list[CodeObject], after: list[CodeObject]) -> LoadResult:
 def _as_owner(connection: psycopg.Connection) -> Iterator[None]:
     """Act as pgmrr_owner in a transaction, where only what a name's schema is spelled out is found."""
     with connection.transaction():
-        if connection.execute("select to_regclass('meta.procedure_checksum')").fetchone()[0] is None:
+        if not catalog.exists(connection, "meta.procedure_checksum"):
             raise PgmrrError("this database has not been migrated", "pgmrr migrate")
-        user, *settings = connection.execute(_WHO).fetchone()
+        user, *settings = only_row(connection.execute(_WHO))
         try:
             connection.execute(_ACT_AS, [catalog.OWNER, ""])
         except psycopg.errors.InsufficientPrivilege as error:

@@ -35,15 +35,15 @@ def latest(wanted: Iterable[tuple[str, date | None]]) -> list[Rate]:
     Currencies and days for which the ECB published none are left out.
     """
     found: dict[str, Rate] = {}
-    wanted = dict(wanted)
-    for day, rates in _days() if wanted else ():
-        for currency, last in wanted.items():
+    last_days = dict(wanted)
+    for day, rates in _days() if last_days else ():
+        for currency, last in last_days.items():
             text = rates.get(currency, "")
             is_in_time = last is None or day <= last
             is_newer = currency not in found or day > found[currency].rate_on
             if is_in_time and is_newer and text not in ("", "N/A"):
                 found[currency] = Rate(currency, Decimal(text), day)
-    return [found[currency] for currency in wanted if currency in found]
+    return [found[currency] for currency in last_days if currency in found]
 
 
 def _days() -> Iterator[tuple[date, dict[str, str]]]:

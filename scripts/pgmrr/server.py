@@ -254,7 +254,7 @@ class EmbeddedServer:
         self._make_socket_directory(user)
         server = programs_for(user) / "postgres"
         options = server_settings.options(self.socket_directory)
-        command = [*_IN_BACKGROUND, server, "-D", self.data_directory, *options]
+        command: list[str | Path] = [*_IN_BACKGROUND, server, "-D", self.data_directory, *options]
         if self.log_file.exists() and self.log_file.stat().st_size > _LARGE_LOG:
             self.log_file.replace(self.log_file.with_name("server.log.1"))
         log = self._open(self.log_file, os.O_RDWR | os.O_APPEND)

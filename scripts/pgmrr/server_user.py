@@ -40,7 +40,7 @@ class ServerUser:
 
         Raises PgmrrError where the system doesn't let the caller become this user.
         """
-        identity = {} if self.is_caller else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        identity: dict[str, Any] = {} if self.is_caller else {"user": self.uid, "group": self.gid, "extra_groups": []}
         options |= {"cwd": "/", "env": _ENVIRONMENT, "stdin": subprocess.DEVNULL, "text": True}
         try:
             return subprocess.run(command, check=False, **identity, **options)

@@ -51,7 +51,7 @@ class Kind(StrEnum):
     change_cents = "change_cents"  # two decimals, coloured by its sign
     scaled = "scaled"  # thousands or millions, one decimal
     scaled_change = "scaled_change"  # the same, coloured by its sign
-    count = "count"
+    count = "count"  # type: ignore[assignment]  # hides the method of str, which nobody calls here
     share = "share"
     growth = "growth"  # a share with its sign
     ratio = "ratio"
@@ -168,11 +168,12 @@ def _print_whole(made: Table) -> None:
     if out.is_terminal or "COLUMNS" not in os.environ:
         Console(highlight=False, width=None if out.is_terminal else 200).print(made)
         return
+    needed = 0
     for column in made.columns:
         measured = [Measurement.get(out, out.options.update(width=1000), cell) for cell in column.cells]
         heading = Measurement.get(out, out.options.update(width=1000), column.header).maximum
         column.min_width = max(heading, *(cell.maximum if column.no_wrap else cell.minimum for cell in measured))
-    needed = sum(column.min_width + 1 for column in made.columns)
+        needed += column.min_width + 1
     Console(highlight=False, width=max(out.width, needed)).print(made)
 
 

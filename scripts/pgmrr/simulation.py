@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent, writer_lock
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained
 
 Result = TypeVar("Result")
@@ -149,7 +150,7 @@ def simulate_saas(
 def accuracy(connection: psycopg.Connection) -> Accuracy:
     """How well the ledger gives the true MRR of the richer company back."""
     with connection.cursor(row_factory=class_row(Accuracy)) as cursor:
-        return cursor.execute(_ACCURACY).fetchone()
+        return only_row(cursor.execute(_ACCURACY))
 
 
 def _run(
@@ -178,7 +179,7 @@ def _run(
             cursor.execute("set local client_min_messages = notice")
             names = name_pool(parameters.seed)
             cursor.execute(query.encode(), [names, *values, parameters.start, _SUFFIXES, *further])
-            written = cursor.fetchone()
+            written = only_row(cursor)
     except psycopg.Error as error:
         raise explained("nothing was simulated", error) from error
     finally:

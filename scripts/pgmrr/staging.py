@@ -25,6 +25,7 @@ from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Row, Source
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
 from pgmrr.parquet import ParquetRows
+from pgmrr.rows import only_row
 from pgmrr.sessions import explained
 
 # Where COPY refuses a file, psycopg warns of it; it is no news to a user.
@@ -69,7 +70,8 @@ class Input(ABC):
         """The COPY statement that fills the staging table, which this makes."""
         place = self.place
         values = [place.role, self.name, names, delimiter, first_line, by_row, place.source, json.dumps(place.columns)]
-        return cursor.execute(_STAGE, values).fetchone()[0].encode()
+        (statement,) = only_row(cursor.execute(_STAGE, values))
+        return str(statement).encode()
 
 
 def file_at(path: Path, place: Place, progress: Progress = silent) -> Input:
@@ -266,7 +268,7 @@ class Query(Input):
         """The names of the query's columns. The query is prepared, not run: it must be a single one."""
         result = session.pgconn.prepare(b"", self._text.encode())
         if result.error_field(DiagnosticField.SQLSTATE) == _UNDEFINED_TABLE and self._schema:
-            message = result.error_field(DiagnosticField.MESSAGE_PRIMARY).decode(errors="replace")
+            message = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
             raise PgmrrError(
                 f"{self.name} are not in the schema {self._schema} of the source: {message}",
                 "name the schema that holds its tables by --schema NAME",
@@ -275,7 +277,7 @@ class Query(Input):
             message = result.error_message.decode(errors="replace").splitlines()[0].removeprefix("ERROR:").strip()
             raise PgmrrError(f"{self.name} is not one that the source can run: {message}", "try it in psql")
         described = session.pgconn.describe_prepared(b"")
-        names = [described.fname(place).decode() for place in range(described.nfields)]
+        names = [(described.fname(place) or b"").decode() for place in range(described.nfields)]
         if not names:
             raise PgmrrError(f"{self.name} returns no columns", "write it as: select …")
         return names

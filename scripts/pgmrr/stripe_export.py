@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psycopg
 from psycopg import sql
@@ -35,7 +35,7 @@ class WrittenFile:
 
 
 def export_stripe(
-    connection: psycopg.Connection,
+    connection: psycopg.Connection[Any],
     directory: Path,
     *,
     first: date | None = None,

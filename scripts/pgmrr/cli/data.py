@@ -78,9 +78,7 @@ def simulate(
     make of the invoices.
     """
     chosen = simulation.SaasParameters if profile is Profile.saas else simulation.Parameters
-    parameters = chosen(
-        companies, chosen.months if months is None else months, seed, chosen.start if start is None else day(start)
-    )
+    parameters = chosen(companies, chosen.months if months is None else months, seed, day(start) or chosen.start)
     database = choose(url, name)
     prepare(database)
     if isinstance(parameters, simulation.SaasParameters):

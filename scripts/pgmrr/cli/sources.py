@@ -233,7 +233,7 @@ def _inputs(
         )
     if source and not query:
         raise PgmrrError("--source names the database of a query, and there is none", "name it by --from-query SQL")
-    return file_at(file, place, progress) if file else _query(query, source, place, progress)
+    return file_at(file, place, progress) if file else _query(query or "", source, place, progress)
 
 
 def _customers(

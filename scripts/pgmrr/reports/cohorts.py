@@ -1,6 +1,7 @@
 """Cohorts as a triangle: a row a cohort, a column a month, a colour for what was kept."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -95,7 +96,9 @@ def _cell(row: Row, measure: str, is_absolute: bool, scale: int) -> Text:
     return Text(text + mark, style=heat(share) if share is not None else "")
 
 
-def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool) -> Table:
+def _table(
+    rows: Sequence[Row], columns: Sequence[Any], cells: dict[tuple[str, Any], Text], by_life: bool, has_base: bool
+) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(_LABELS[0], header_style="dim", no_wrap=True)
     table.add_column(_LABELS[1], header_style="dim", justify="right", no_wrap=True)
@@ -113,8 +116,8 @@ def _table(rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_
 
 
 def _those_that_fit(
-    rows: Sequence[Row], columns: Sequence, cells: dict[tuple, Text], by_life: bool, has_base: bool
-) -> list:
+    rows: Sequence[Row], columns: Sequence[Any], cells: dict[tuple[str, Any], Text], by_life: bool, has_base: bool
+) -> list[Any]:
     """The columns for which the terminal has room: landmarks of a life and its last month, or the last months."""
     if show.width(_table(rows, columns, cells, by_life, has_base)) <= show.out.width:
         return list(columns)

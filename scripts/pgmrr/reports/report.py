@@ -1,6 +1,6 @@
 """A question to the database, and the currency of the answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -21,7 +21,7 @@ class Report:
     title: str | None = None  # may hold {currency}, the reporting currency
     is_clipped: bool = False  # to coverage: no rows may mean that nothing is known
 
-    def ask(self, connection: Connection, parameters: Sequence[object] = ()) -> list[DictRow]:
+    def ask(self, connection: Connection, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[DictRow]:
         """The rows."""
         return connection.execute(self.question.encode(), parameters or None).fetchall()
 
