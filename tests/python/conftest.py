@@ -187,7 +187,7 @@ def need(program: str) -> str:
         return str(found[-1])
     if path := shutil.which(program):
         return path
-    reason = f"{program} is missing; on Debian: apt-get install {_PACKAGES.get(program, program)}"
+    reason = f"{program} is missing; as root of a Debian: apt-get install {_PACKAGES.get(program, program)}"
     if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

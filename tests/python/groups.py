@@ -83,7 +83,7 @@ class Company:
         members: dict[date | None, list[str]] = defaultdict(list)
         for customer in self.created_on if basis == "signup" else self.movements:
             month = self._cohort_of(customer, basis)
-            if month is not False:
+            if not isinstance(month, bool):
                 members[month].append(customer)
         answers = {}
         for cohort, customers in members.items():

@@ -10,7 +10,6 @@ the minute.
         result = evaluate(company.invoices, company.customers, settings)
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -23,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 TIME_ZONES = ("UTC", "Pacific/Auckland", "Europe/Berlin", "America/Los_Angeles")
 LARGEST_COMPANY = 12  # invoices
 
-Draw = Callable[[st.SearchStrategy], object]
+Draw = st.DrawFn
 
 
 @dataclass(frozen=True)

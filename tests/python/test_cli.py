@@ -440,7 +440,7 @@ def test_large_figures_are_printed_in_thousands(monkeypatch: pytest.MonkeyPatch)
     narrow = Console(width=80, file=io.StringIO())
     monkeypatch.setattr(show, "out", narrow)
     narrow.print(reports._monthly_table([row], "EUR"))
-    printed = narrow.file.getvalue()
+    printed = narrow.file.getvalue()  # type: ignore[attr-defined]  # a StringIO, made above
     assert "million EUR" in printed
     assert "2025-02*" in printed
     assert "12.3" in printed

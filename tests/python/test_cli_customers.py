@@ -36,7 +36,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: object) -> 
     out = Console(file=io.StringIO(), width=width, highlight=False)
     monkeypatch.setattr(show, "out", out)
     print_triangle(*arguments)
-    return [line.rstrip() for line in out.file.getvalue().splitlines()]
+    return [line.rstrip() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]  # a StringIO
 
 
 def cohort(name: str, life: tuple[int, str], customers: int, share: str | None, **more: object) -> dict:

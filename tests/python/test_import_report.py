@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -80,7 +81,7 @@ def test_the_report_tells_what_queries_before_and_after_find(connection: psycopg
         company = Company(seed=seed)
         connection.execute("select pipeline.undo() from generate_series(1, 9)")
         rates.set_by_user(connection, "USD=1.25")
-        known = None
+        known: Any = None
         for number in range(4):
             start = datetime(2025, 1, 1) + chance.randrange(50) * DAY
             taken_at = datetime(2025, 2, 15) + chance.randrange(100) * DAY
