@@ -150,8 +150,8 @@ class EmbeddedServer:
                 log_file=self.log_file,
             )
 
-    def ensure_database(self, name: str) -> None:
-        """Create the database unless it exists; the server must run.
+    def ensure_database(self, name: str) -> bool:
+        """Create the database unless it exists, and tell whether it did not; the server must run.
 
         Raises PgmrrError for a name that is not lower case, or that PostgreSQL keeps for itself.
         """
@@ -163,10 +163,17 @@ class EmbeddedServer:
         create = sql.SQL("create database {} template template0 encoding 'UTF8'")
         with self._connect() as connection:
             if connection.execute("select from pg_database where datname = %s", [name]).fetchone():
-                return
+                return False
             # Another process may create it at the same moment.
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 connection.execute(create.format(sql.Identifier(name)))
+                return True
+            return False
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database that ``ensure_database`` made; the server must run."""
+        with self._connect() as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def binary(self, name: str) -> Path:
         """A program of this PostgreSQL, such as ``pg_dump``; PgmrrError where it is missing."""
