@@ -10,7 +10,8 @@ from pgmrr import __version__, migrations, show
 from pgmrr.cli.options import As, Name, Url
 from pgmrr.database import Database, choose, reading, writing
 from pgmrr.errors import PgmrrError
-from pgmrr.server import EmbeddedServer, client_environment
+from pgmrr.programs import program_environment
+from pgmrr.server import EmbeddedServer
 from pgmrr.show import Column, Format, Kind
 
 app = typer.Typer()
@@ -152,4 +153,5 @@ def _own_psql(database: Database, arguments: list[str]) -> NoReturn:
     program = shutil.which("psql")
     if program is None:
         raise PgmrrError("psql is not installed", "install it, e.g. apt-get install postgresql-client")
-    os.execve(program, [program, *arguments, database.url], client_environment())
+    environment, where = program_environment(database)
+    os.execve(program, [program, *arguments, f"--dbname={where}"], environment)
