@@ -79,6 +79,16 @@ def client_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name[:2] != "PG" or name in harmless}
 
 
+def check_name(name: str) -> str:
+    """The name, where it can be that of a database on the embedded server; else PgmrrError."""
+    if not _DATABASE_NAME.fullmatch(name) or name in ("template0", "template1"):
+        raise PgmrrError(
+            f"{name!r} cannot be the name of a database",
+            "use up to 63 of a to z, 0 to 9, _ and -, beginning with a letter, as in --db abc",
+        )
+    return name
+
+
 class EmbeddedServer:
     """The server of one home directory."""
 
@@ -155,11 +165,7 @@ class EmbeddedServer:
 
         Raises PgmrrError for a name that is not lower case, or that PostgreSQL keeps for itself.
         """
-        if not _DATABASE_NAME.fullmatch(name) or name in ("template0", "template1"):
-            raise PgmrrError(
-                f"{name!r} cannot be the name of a database",
-                "use up to 63 of a to z, 0 to 9, _ and -, beginning with a letter, as in --db abc",
-            )
+        check_name(name)
         create = sql.SQL("create database {} template template0 encoding 'UTF8'")
         with self._connect() as connection:
             if connection.execute("select from pg_database where datname = %s", [name]).fetchone():

@@ -8,7 +8,7 @@ import typer
 
 from pgmrr import __version__, migrations, show
 from pgmrr.cli.options import As, Name, Url
-from pgmrr.database import Database, choose, reading, writing
+from pgmrr.database import Database, choose, reading, without_password, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.programs import program_environment
 from pgmrr.server import EmbeddedServer
@@ -61,8 +61,12 @@ def status(format_: As = Format.table) -> None:
 
 @app.command(epilog='Example: psql "$(pgmrr url)"')
 def url(url: Url = None, name: Name = None) -> None:
-    """Print the URL of the database."""
-    typer.echo(choose(url, name).url)
+    """Print the URL of the database, without its password."""
+    database = choose(url, name)
+    shown = without_password(database.url)
+    if shown != database.url:
+        show.note("the password is left out: PGPASSWORD or ~/.pgpass can hold it")
+    typer.echo(shown)
 
 
 @app.command(
