@@ -8,14 +8,19 @@ import psycopg
 import typer
 
 from pgmrr.cli import app
+from pgmrr.confidential import hide
 from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
+from pgmrr.show import printable
+
+_LONGEST = 2000  # characters of a message
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
     """Run ``pgmrr`` with this process's arguments; exit code 1 after an error of the user's."""
+    _refuse_what_is_no_text()
     try:
         code = app(standalone_mode=False)
     except PgmrrError as error:
@@ -37,15 +42,30 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _in_a_line(text: str) -> str:
+    """The text in one line, without passwords, and not longer than anybody reads."""
+    line = printable(hide(" ".join(text.split())))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+
+
+def _refuse_what_is_no_text() -> None:
+    """PostgreSQL takes UTF-8 alone; what is no such text came as surrogates, which nothing can encode."""
+    for text in (*sys.argv[1:], os.environ.get("DATABASE_URL", "")):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            _fail(f"{text!r} is not text in UTF-8", "write it, or rename the file, in UTF-8")
+
+
 def _command(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     return context.command_path if context else "pgmrr"
 
 
 def _fail(message: str, hint: str | None = None) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {_in_a_line(message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {for_chosen(' '.join(hint.split()))}", file=sys.stderr)
+        print(f"hint: {for_chosen(_in_a_line(hint))}", file=sys.stderr)
     sys.exit(1)
 
 

@@ -10,8 +10,9 @@ import psycopg
 from psycopg import IsolationLevel, conninfo
 from psycopg.rows import DictRow, dict_row
 
+from pgmrr.confidential import keep
 from pgmrr.errors import PgmrrError
-from pgmrr.server import EmbeddedServer
+from pgmrr.server import EmbeddedServer, check_name
 from pgmrr.sessions import open_session
 
 DEFAULT_NAME = "abc"
@@ -36,7 +37,9 @@ class Database:
         """What to call it: never with a password."""
         if self.server:
             return f"{self.name} (embedded server)"
-        return conninfo.make_conninfo("", **_without_password(self.url))
+        shown = ("host", "port", "dbname", "user")
+        known = conninfo.conninfo_to_dict(self.url)
+        return conninfo.make_conninfo("", **{name: known[name] for name in shown if known.get(name)})
 
     def ensure_running(self) -> None:
         """Start the embedded server and create the database where needed; the user's own is left alone."""
@@ -56,6 +59,7 @@ def choose(url: str | None, name: str | None) -> Database:
             raise PgmrrError("both --database and --db name a database", "leave one of them out")
         url = None
     if url:
+        keep(url)
         _chosen.clear()
         try:
             conninfo.conninfo_to_dict(url)
@@ -66,9 +70,16 @@ def choose(url: str | None, name: str | None) -> Database:
             ) from None
         return Database(url, "", None)
     server = EmbeddedServer()
-    name = name or DEFAULT_NAME
+    name = check_name(name or DEFAULT_NAME)
     _chosen[:] = [name] if name != DEFAULT_NAME else []
     return Database(server.url(name), name, server)
+
+
+def without_password(url: str) -> str:
+    """The URL where it holds no password, else what it says otherwise, as libpq reads it."""
+    known = conninfo.conninfo_to_dict(url)
+    told = {name: value for name, value in known.items() if "password" not in name and "secret" not in name}
+    return url if told == known else conninfo.make_conninfo("", **told)
 
 
 def for_chosen(hint: str) -> str:
@@ -144,11 +155,6 @@ def _unprepared_explained() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
-def _without_password(url: str) -> dict[str, str]:
-    shown = ("host", "port", "dbname", "user")
-    return {name: str(value) for name, value in conninfo.conninfo_to_dict(url).items() if name in shown and value}
 
 
 def url_from_environment() -> str | None:

@@ -192,6 +192,11 @@ def list_migrations(url: str, directory: Path | None = None) -> list[MigrationSt
         return _states(connection, files)
 
 
+def checksums(directory: Path | None = None) -> dict[str, str]:
+    """The content of each migration of this installation, by its name: what an applied one must have been."""
+    return {migration.id: _checksum(migration) for migration in _read(directory)}
+
+
 def reset(url: str, progress: Progress = silent) -> list[str]:
     """Drop everything of ours in the database, the data too; the names of the dropped schemas.
 

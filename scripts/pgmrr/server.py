@@ -79,6 +79,16 @@ def client_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name[:2] != "PG" or name in harmless}
 
 
+def check_name(name: str) -> str:
+    """The name, where it can be that of a database on the embedded server; else PgmrrError."""
+    if not _DATABASE_NAME.fullmatch(name) or name in ("template0", "template1"):
+        raise PgmrrError(
+            f"{name!r} cannot be the name of a database",
+            "use up to 63 of a to z, 0 to 9, _ and -, beginning with a letter, as in --db abc",
+        )
+    return name
+
+
 class EmbeddedServer:
     """The server of one home directory."""
 
@@ -150,23 +160,26 @@ class EmbeddedServer:
                 log_file=self.log_file,
             )
 
-    def ensure_database(self, name: str) -> None:
-        """Create the database unless it exists; the server must run.
+    def ensure_database(self, name: str) -> bool:
+        """Create the database unless it exists, and tell whether it did not; the server must run.
 
         Raises PgmrrError for a name that is not lower case, or that PostgreSQL keeps for itself.
         """
-        if not _DATABASE_NAME.fullmatch(name) or name in ("template0", "template1"):
-            raise PgmrrError(
-                f"{name!r} cannot be the name of a database",
-                "use up to 63 of a to z, 0 to 9, _ and -, beginning with a letter, as in --db abc",
-            )
+        check_name(name)
         create = sql.SQL("create database {} template template0 encoding 'UTF8'")
         with self._connect() as connection:
             if connection.execute("select from pg_database where datname = %s", [name]).fetchone():
-                return
+                return False
             # Another process may create it at the same moment.
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 connection.execute(create.format(sql.Identifier(name)))
+                return True
+            return False
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database that ``ensure_database`` made; the server must run."""
+        with self._connect() as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def binary(self, name: str) -> Path:
         """A program of this PostgreSQL, such as ``pg_dump``; PgmrrError where it is missing."""

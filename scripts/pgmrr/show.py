@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,11 +20,12 @@ from typing import Any
 
 from rich.align import Align, AlignMethod
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from pgmrr.confidential import hide
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
@@ -66,6 +68,9 @@ class Column:
     kind: Kind = Kind.text
 
 
+# Control characters but for the end of a line, other ends of lines, overrides of the direction of text, no text.
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 _SIGNED = (Kind.change, Kind.change_cents, Kind.scaled_change, Kind.growth)
 
 _SCALES = {
@@ -96,7 +101,12 @@ def text_of(value: Any, kind: Kind) -> str:
         return f"{sign}{rounded:,}" + (" %" if kind in (Kind.share, Kind.growth) else "")
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal obeys instead of showing it: such characters are spelled out."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _cell(value: Any, kind: Kind) -> Text:
@@ -110,7 +120,7 @@ def _cell(value: Any, kind: Kind) -> Text:
 def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = None) -> Table:
     """The rows as a table; text to the left, figures to the right. Headings where there are any."""
     made = Table(
-        title=title,
+        title=None if title is None else Text(printable(title)),
         title_justify="left",
         title_style="bold",
         box=None,
@@ -179,7 +189,9 @@ def _print_whole(made: Table) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_json_value) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_json_value)
+    # Within its strings, JSON may spell every character as a number. The ends of lines stand between them.
+    sys.stdout.write(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def print_csv(found: Sequence[Row], names: Sequence[str]) -> None:
@@ -189,7 +201,12 @@ def print_csv(found: Sequence[Row], names: Sequence[str]) -> None:
     headings = list(found[0]) if found else list(names)
     writer.writerow(headings)
     writer.writerows([_csv_value(row[name]) for name in headings] for row in found)
-    sys.stdout.write(buffer.getvalue())
+    write_text(buffer.getvalue())
+
+
+def write_text(text: str) -> None:
+    """Write data as they are; where a person reads them on a terminal, without what the terminal would obey."""
+    sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
 def plain(found: Iterable[Row], columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -228,12 +245,16 @@ def _csv_value(value: Any) -> Any:
 
 def note(text: str) -> None:
     """Say something beside the data."""
-    err.print(escape(text), style="dim")
+    err.print(_said(text), style="dim")
+
+
+def _said(text: str) -> Text:
+    return Text(printable(hide(text)))
 
 
 def paragraph(text: str, indent: int = 0) -> None:
     """Print a sentence or two among the tables, wrapped to the terminal."""
-    out.print(Padding(Text(text, style="dim"), (0, 0, 0, indent)), width=min(out.width, 80))
+    out.print(Padding(Text(printable(text), style="dim"), (0, 0, 0, indent)), width=min(out.width, 80))
 
 
 @contextmanager
@@ -243,7 +264,7 @@ def progress() -> Iterator["Progress"]:
         yield Progress(note)
         return
     with err.status("") as status:
-        yield Progress(lambda text: status.update(escape(text)))
+        yield Progress(lambda text: status.update(_said(text)))
 
 
 @dataclass(frozen=True)

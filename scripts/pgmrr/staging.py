@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.pq import DiagnosticField
 
 from pgmrr import csv_tokens
+from pgmrr.confidential import keep
 from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Row, Source
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
@@ -216,6 +217,7 @@ class Query(Input):
         name: str = "the query",
         schema: str | None = None,
     ) -> None:
+        keep(url)
         self.name = name
         self.place = place
         self._text = text.strip().rstrip(";")

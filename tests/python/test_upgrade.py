@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,6 +19,7 @@ from pgmrr import procedures
 from pgmrr.catalog import SCHEMAS
 from pgmrr.errors import PgmrrError
 from pgmrr.migrations import list_migrations, migrate, reset, rollback
+from pgmrr.simulation import Parameters, simulate
 
 BY_HAND = "create schema meta; comment on schema meta is 'pgmrr: the books of the migrations.'"
 
@@ -149,6 +152,96 @@ def test_what_others_made_in_kpi_does_not_hinder_a_load(database: str, server: S
     execute(database, "update meta.procedure_checksum set files_checksum = 'other'")
     assert procedures.load(database).changed
     assert execute(database, "select kpi.guest(), count(*) from kpi.guest") == [(1, 0)]
+
+
+# -- a new version that fails ----------------------------------------------------------------
+
+NEXT_MIGRATION = [
+    "set local role pgmrr_owner",
+    "create table ledger.toy (a integer)",
+    "alter table raw.customer add column toy text",
+    "update raw.customer set toy = name",
+    "alter table raw.customer drop column total_spend cascade",
+    "reset role",
+]
+NEXT_FUNCTION = [
+    "create or replace function {schema}.toy() returns integer language sql immutable return 1",
+    "comment on function {schema}.toy() is 'Toy.'",
+    "revoke all on function {schema}.toy() from public",
+    "grant execute on function {schema}.toy() to pgmrr_writer",
+]
+
+
+def failing_at_each(statements: list[str]) -> Iterator[str]:
+    """The statements with one that fails before each of them, and behind the last."""
+    for place in range(len(statements) + 1):
+        yield ";\n".join([*statements[:place], "select 1 / 0", *statements[place:]]) + ";\n"
+
+
+@contextmanager
+def readers(url: str) -> Iterator[list[object]]:
+    """Somebody asks for MRR all the time; what he is told, one answer for each time that it changes."""
+    told: list[object] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                answer: object = execute(url, "select kpi.mrr_total_at(complete_through) from kpi.coverage")
+            except psycopg.Error as error:
+                answer = str(error)
+            if not told or told[-1] != answer:
+                told.append(answer)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield told
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_new_version_that_fails_anywhere_leaves_the_old_one_serving(
+    database: str, names: list[str], repository: Path, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        simulate(connection, Parameters(companies=10, months=2))
+    [(mrr,)] = before = execute(database, "select kpi.mrr_total_at(complete_through) from kpi.coverage")
+    assert mrr > 0
+    dump, customers = schema_dump(database), execute(database, "select * from raw.customer order by 1")
+    for folder in ("migrations", "procedures"):
+        shutil.copytree(repository / folder, tmp_path / folder)
+    migration = tmp_path / "migrations" / "9999_toy.sql"
+    migration.with_suffix(".rollback.sql").write_text("select 1;\n")
+    first = tmp_path / "procedures" / "10_pipeline" / "00_toy.sql"
+    last = tmp_path / "procedures" / "99_last.sql"
+
+    def upgrade() -> list[str]:
+        return migrate(database, tmp_path / "migrations", procedures_directory=tmp_path / "procedures").applied
+
+    def fails() -> None:
+        with pytest.raises(PgmrrError, match=r"nothing was changed: .*division by zero \(SQLSTATE 22012\)"):
+            upgrade()
+
+    with readers(database) as told:
+        for text in failing_at_each(NEXT_MIGRATION):
+            migration.write_text(text)
+            fails()
+        migration.write_text(";\n".join(NEXT_MIGRATION[:4] + NEXT_MIGRATION[5:]) + ";\n")
+        for text in failing_at_each([statement.format(schema="pipeline") for statement in NEXT_FUNCTION]):
+            first.write_text(text)
+            fails()
+        first.write_text(";\n".join(statement.format(schema="pipeline") for statement in NEXT_FUNCTION) + ";\n")
+        last.write_text("select 1 / 0;\n")
+        fails()
+        assert schema_dump(database) == dump
+        assert execute(database, "select * from raw.customer order by 1") == customers
+        assert [state.id for state in list_migrations(database)] == names
+        last.write_text("select 1;\n")
+        assert upgrade() == ["9999_toy"]
+    assert told == [before]
+    assert execute(database, "select pipeline.toy(), count(toy) from raw.customer") == [(1, 10)]
 
 
 # -- on a server on which pgmrr was never installed ------------------------------------------

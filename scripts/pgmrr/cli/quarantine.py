@@ -1,6 +1,5 @@
 """Commands about rows that could not be read, and about what looks wrong in those that were."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +68,7 @@ def warnings(
 def _write(made: Corrections, path: Path, *, force: bool) -> None:
     """Write the file, or to stdout. One that is there may hold corrections by now: it stays, unless forced."""
     if str(path) == "-":
-        sys.stdout.write(made.text)
+        show.write_text(made.text)
         return
     try:
         with path.open("w" if force else "x", encoding="utf-8", newline="") as file:

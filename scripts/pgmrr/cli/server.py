@@ -8,9 +8,10 @@ import typer
 
 from pgmrr import __version__, migrations, show
 from pgmrr.cli.options import As, Name, Url
-from pgmrr.database import Database, choose, reading, writing
+from pgmrr.database import Database, choose, reading, without_password, writing
 from pgmrr.errors import PgmrrError
-from pgmrr.server import EmbeddedServer, client_environment
+from pgmrr.programs import program_environment
+from pgmrr.server import EmbeddedServer
 from pgmrr.show import Column, Format, Kind
 
 app = typer.Typer()
@@ -60,8 +61,12 @@ def status(format_: As = Format.table) -> None:
 
 @app.command(epilog='Example: psql "$(pgmrr url)"')
 def url(url: Url = None, name: Name = None) -> None:
-    """Print the URL of the database."""
-    typer.echo(choose(url, name).url)
+    """Print the URL of the database, without its password."""
+    database = choose(url, name)
+    shown = without_password(database.url)
+    if shown != database.url:
+        show.note("the password is left out: PGPASSWORD or ~/.pgpass can hold it")
+    typer.echo(shown)
 
 
 @app.command(
@@ -152,4 +157,5 @@ def _own_psql(database: Database, arguments: list[str]) -> NoReturn:
     program = shutil.which("psql")
     if program is None:
         raise PgmrrError("psql is not installed", "install it, e.g. apt-get install postgresql-client")
-    os.execve(program, [program, *arguments, database.url], client_environment())
+    environment, where = program_environment(database)
+    os.execve(program, [program, *arguments, f"--dbname={where}"], environment)

@@ -192,7 +192,11 @@ def parse_map(texts: list[str] | None, option: str = "--map") -> dict[str, str]:
     Raises PgmrrError where it is not of this form, or names a column twice.
     """
     columns: dict[str, str] = {}
-    for item in (item for text in texts or [] for item in next(csv.reader([text]), [])):
+    try:
+        items = [item for text in texts or [] for item in next(csv.reader([text]), [])]
+    except csv.Error:
+        raise PgmrrError(f"{option} holds the end of a line", f"write it as {option} customer=COLUMN") from None
+    for item in items:
         name, equals, header = (part.strip() for part in item.partition("="))
         if not (name and equals and header):
             raise PgmrrError(
