@@ -70,8 +70,8 @@ CODE = Check(
 )
 FIGURES = Check(
     "figures",
-    "The checks below can be made: all that they read is there.",
-    "pgmrr migrate; where a table or a column is missing, restore a backup.",
+    "The checks below can be made: all that they read is there, and what it should be.",
+    "pgmrr migrate; where a setting is wrong, set it; where a table or a column is missing, restore a backup.",
 )
 DISK = Check(
     "disk space",
@@ -116,10 +116,10 @@ def examine(database: Database, *, thorough: bool = False, progress: Progress = 
     """
     with reading(database):  # explains what cannot be reached
         pass
-    with open_session(database.url) as connection:
-        if not catalog.exists(connection, "meta.procedure_checksum"):
-            raise PgmrrError("this database has not been migrated", "pgmrr migrate")
     try:
+        with open_session(database.url) as connection:
+            if not catalog.exists(connection, "meta.procedure_checksum"):
+                raise PgmrrError("this database has not been migrated", "pgmrr migrate")
         progress("comparing migrations and code with this installation")
         yield _migrations(database)
         yield _code(database, thorough=thorough, progress=progress)
@@ -164,7 +164,6 @@ def _code(database: Database, *, thorough: bool, progress: Progress) -> Finding:
 
 def _figures(database: Database, *, thorough: bool, progress: Progress) -> Iterator[Finding]:
     """The checks that SQL makes, in one transaction."""
-    missing = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn)
     found: list[Finding] = []
     wrong = []
     with reading(database) as connection:
@@ -176,7 +175,9 @@ def _figures(database: Database, *, thorough: bool, progress: Progress) -> Itera
             try:
                 with connection.transaction():
                     found += [Finding(**row) for row in connection.execute(query.encode(), parameters)]
-            except missing as error:
+            except psycopg.errors.InsufficientPrivilege:
+                raise
+            except psycopg.DatabaseError as error:  # something that it reads is missing or is no longer what it was
                 wrong.append(str(error.diag.message_primary))
     yield FIGURES.found(2, wrong)
     yield from found
