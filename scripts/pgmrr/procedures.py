@@ -103,6 +103,18 @@ def unload(connection: psycopg.Connection, progress: Progress = silent) -> None:
         connection.execute("delete from meta.procedure_checksum")
 
 
+def differs(connection: psycopg.Connection, files: list[File]) -> str | None:
+    """In what the code in the database differs from the files and from what was loaded; None where it does not."""
+    with _as_owner(connection):
+        recorded = connection.execute(_RECORDED).fetchone()
+        code = _code_checksum(catalog.code_objects(connection))
+    if recorded is None:
+        return "no code was loaded"
+    if recorded[0] != _files_checksum(files):
+        return "the code is that of another version"
+    return None if recorded[1] == code else "the code was changed by hand"
+
+
 def read_files(directory: Path) -> list[File]:
     """The files of a directory like procedures/, in the order in which they are executed."""
     return [
@@ -114,7 +126,7 @@ def read_files(directory: Path) -> list[File]:
 def _load(connection: psycopg.Connection, files: list[File], progress: Progress) -> LoadResult:
     with _as_owner(connection):
         before = catalog.code_objects(connection)
-        checksum = _checksum([(file.path, file.text) for file in files])
+        checksum = _files_checksum(files)
         if connection.execute(_RECORDED).fetchone() == (checksum, _code_checksum(before)):
             return LoadResult(changed=False)
 
@@ -240,6 +252,10 @@ def _explained(failure: _Failure) -> PgmrrError:
     position = failure.error.diag.statement_position
     line = f":{failure.file.text.count(chr(10), 0, int(position) - 1) + 1}" if position else ""
     return explained(f"nothing was changed: procedures/{failure.file.path}{line}", failure.error)
+
+
+def _files_checksum(files: list[File]) -> str:
+    return _checksum([(file.path, file.text) for file in files])
 
 
 def _code_checksum(objects: list[CodeObject]) -> str:

@@ -33,6 +33,9 @@ checkpoint_timeout = 15min
 # local disks are as fast at random as in sequence
 random_page_cost = 1.1
 
+# compiling plans of our size takes longer than running them
+jit = off
+
 # the statement of a program that was killed ends too, and frees its locks
 client_connection_check_interval = 2s
 

@@ -144,9 +144,10 @@ select set_eq(
     $$ select r.name from our_routine r where r.is_security_definer $$,
     $$
     values
-    ('kpi.mrr_total_as_of(bigint,date)'), ('kpi.mrr_monthly_as_of(bigint)'), ('kpi.restatements(bigint,bigint)')
+    ('kpi.mrr_total_as_of(bigint,date)'), ('kpi.mrr_monthly_as_of(bigint)'), ('kpi.restatements(bigint,bigint)'),
+    ('meta.record_setting_change()')
     $$,
-    'every function runs with the rights of its caller, but for those that evaluate past versions for readers'
+    'every function runs with the rights of its caller, but for those that evaluate past versions for readers or keep the record of settings'
 );
 select is_empty(
     $$ select r.rolname from pg_roles r where r.rolname in ('pgmrr_owner', 'pgmrr_writer', 'pgmrr_reader') and (r.rolcanlogin or r.rolsuper) $$,
@@ -273,12 +274,20 @@ select is_empty(
     'a writer can rebuild, and change settings and rates'
 );
 select is_empty(
-    $$ select r.name from our_routine r where not has_function_privilege('pgmrr_writer', r.oid, 'execute') $$,
-    'a writer can call all our code'
+    $$
+    select r.name
+    from our_routine r
+    where has_function_privilege('pgmrr_writer', r.oid, 'execute') <> (r.schema <> 'meta')
+    $$,
+    'a writer can call all our code, but for what triggers call'
 );
 select is_empty(
     $$
-    select r.name from our_relation r where not has_table_privilege('pgmrr_writer', r.oid, 'select')
+    select r.name
+    from our_relation r
+    join pg_class c on c.oid = r.oid
+    where c.relkind <> 'S'
+        and not has_table_privilege('pgmrr_writer', r.oid, 'select')
     union all
     select r.name from our_relation r where has_table_privilege('pgmrr_writer', r.oid, 'truncate, references, trigger')
     union all

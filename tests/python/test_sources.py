@@ -983,6 +983,8 @@ def test_the_tables_of_the_sync_engine_come_in_line_by_line(desk: Desk, sync_eng
             {"country": "PT", "currency": "EUR", "metadata": '{"tier": "gold"}'},
         )
     ]
+    origins = "select distinct file, batch_id from kpi.charge"
+    assert desk.connection.execute(origins).fetchall() == [("the lines of the sync engine", 2)]
     # The proration: 9.67 for 10 of 31 days. In_2 less discounts and inclusive taxes: 119 - 10.90 - 17, 100 - 16.
     charges = "select invoice_id, basis::text, mrr from billing.charge order by 1"
     assert desk.connection.execute(charges).fetchall() == [

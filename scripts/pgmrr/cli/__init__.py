@@ -7,11 +7,14 @@ from pgmrr.cli import (
     backups,
     customers,
     data,
+    doctor,
     export,
     figures,
     forecast,
     history,
     quarantine,
+    report,
+    serve,
     server,
     sources,
 )
@@ -22,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data, sources, quarantine, history, figures, customers, analysis, forecast, export, backups, server):
+ASKS = (history, figures, customers, analysis, forecast, report, serve, export)
+for part in (data, sources, quarantine, *ASKS, backups, doctor, server):
     app.registered_commands += part.app.registered_commands
     app.registered_groups += part.app.registered_groups

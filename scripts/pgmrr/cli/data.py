@@ -124,11 +124,19 @@ def import_stripe(
 def settings(
     setting: Annotated[str | None, typer.Argument(help="Name of a setting.")] = None,
     value: Annotated[str | None, typer.Argument(help="Its new value; 'default' for the default.")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="List every change of settings and rates: what, when, by whom.")
+    ] = False,
     url: Url = None,
     name: Name = None,
     format_: As = Format.table,
 ) -> None:
     """Show the settings of the rules, or change one, which rebuilds what depends on it."""
+    if history:
+        if setting:
+            raise PgmrrError("--history lists the changes of all settings", "pgmrr settings --history")
+        print_report(reports.SETTING_CHANGES, url, name, format_)
+        return
     if setting and value is not None:
         database = choose(url, name)
         with show.progress() as progress, writing(database) as connection:

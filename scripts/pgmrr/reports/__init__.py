@@ -132,6 +132,7 @@ EXPLAIN = Report(
         Column("status", "Status"),
         Column("file", "File"),
         Column("line_number", "Line"),
+        Column("batch_id", "Batch"),
         Column("note", "Note"),
     ],
     "no charge is in force that day",
@@ -245,6 +246,23 @@ CREDITS = Report(
 SETTINGS = Report(
     "select name, value, meaning from kpi.settings",
     [Column("name", "Setting"), Column("value", "Value"), Column("meaning", "Meaning")],
+)
+
+SETTING_CHANGES = Report(
+    """
+    select change_id, changed_at, kind, name, old_value, new_value, changed_by, acted_as, is_starting_point
+    from kpi.setting_changes
+    order by change_id
+    """,
+    [
+        Column("changed_at", "Changed", Kind.label),
+        Column("name", "Setting"),
+        Column("old_value", "From"),
+        Column("new_value", "To"),
+        Column("changed_by", "By"),
+        Column("acted_as", "As"),
+    ],
+    "no setting was ever recorded",
 )
 
 RATES = Report(
