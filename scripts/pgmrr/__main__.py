@@ -9,6 +9,7 @@ import typer
 from pgmrr.cli import app
 from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
+from pgmrr.sessions import explained
 
 _UsageError = typer.BadParameter.__mro__[1]
 
@@ -22,9 +23,8 @@ def main() -> None:
     except _UsageError as error:
         _fail(error.format_message(), f"{_command(error)} --help")
     except psycopg.Error as error:
-        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        message = error.diag.message_primary or str(error).strip()
-        _fail(f"{message}{state}", error.diag.message_hint or error.diag.message_detail)
+        told = explained(None, error)
+        _fail(told.message, told.hint)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader of our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +55,12 @@ class Yoyo(PostgresqlPsycopgBackend):
         if not self._internal_schema_updated and internalmigrations.needs_upgrading(self):
             internalmigrations.upgrade(self)
         self._internal_schema_updated = True
+
+    def rollback(self) -> None:
+        """Roll the open transaction back; where the session is lost, the server has done so."""
+        self._in_transaction = False
+        with suppress(psycopg.OperationalError):
+            super().rollback()
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, object]:
         """A line for yoyo's log. yoyo's own asks the network, and fails for a user without a name."""

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 
 from pgmrr.errors import PgmrrError
 from pgmrr.server import EmbeddedServer
-from pgmrr.sessions import open_session
+from pgmrr.sessions import first_line, is_lost, open_session
 
 DEFAULT_NAME = "abc"
 
@@ -61,7 +61,7 @@ def choose(url: str | None, name: str | None) -> Database:
             conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
             raise PgmrrError(
-                f"the database URL cannot be read: {_first_line(error)}",
+                f"the database URL cannot be read: {first_line(error)}",
                 "write it as postgresql://user:password@host:5432/database",
             ) from None
         return Database(url, "", None)
@@ -85,8 +85,8 @@ def reading(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.row_factory = dict_row
-        connection.execute("set jit = off")  # compiling plans of this size costs more than running them
-        with _unprepared_explained():
+        with _unprepared_explained(), _loss_explained():
+            connection.execute("set jit = off")  # compiling plans of this size costs more than running them
             yield connection
 
 
@@ -122,7 +122,18 @@ def _unreachable_explained(database: Database) -> Iterator[None]:
                 f"make it: pgmrr up --db {database.name} && pgmrr migrate --db {database.name}",
             ) from None
         hint = None if database.server else "check DATABASE_URL, and that the server runs and lets you in"
-        raise PgmrrError(f"cannot connect to the database: {_first_line(error)}", hint) from None
+        raise PgmrrError(f"cannot connect to the database: {first_line(error)}", hint) from None
+
+
+@contextmanager
+def _loss_explained() -> Iterator[None]:
+    """Say that a session was lost that only read."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_lost(error):
+            raise
+        raise PgmrrError(f"the connection to the database was lost: {first_line(error)}", "run it again") from None
 
 
 @contextmanager
@@ -141,10 +152,6 @@ def _unprepared_explained() -> Iterator[None]:
             f"this database does not hold this version of pgmrr: {error.diag.message_primary}",
             "bring it up to date: pgmrr migrate",
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _without_password(url: str) -> dict[str, str]:

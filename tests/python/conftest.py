@@ -5,6 +5,7 @@ environment variable PGMRR_TEST_URL names, by the URL of a superuser.
 """
 
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -153,6 +154,19 @@ class Files:
 
     def remove(self, path: str) -> None:
         (self.directory / path).unlink()
+
+
+def need(program: str) -> str:
+    """The path of a program that may be missing: without it the test is skipped.
+
+    It fails instead where PGMRR_TEST_REQUIRE, a list with commas between them, names the program.
+    """
+    if path := shutil.which(program):
+        return path
+    reason = f"{program} is not installed: apt-get install {program}, or what your system calls it"
+    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture
