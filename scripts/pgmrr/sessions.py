@@ -68,5 +68,6 @@ def explained(what: str | None, error: psycopg.Error) -> PgmrrError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what the error says that is not empty."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The first line of what the error says that is not empty, without the words that psycopg puts before it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__).removeprefix("consuming input failed: ")

@@ -6,10 +6,12 @@ PGMRR_TEST_SEED=7 .venv/bin/python tests/run.py --full -s tests/python/test_cras
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 
 from conftest import need
@@ -59,6 +61,20 @@ def test_runs_cut_short_in_every_way_leave_all_or_nothing(tmp_path: Path) -> Non
     assert killed.total("writing") >= 100
     assert killed.total("moments") > killed.total("done") > 0
     assert others.total("writing") >= 40
+
+
+def test_a_time_limit_ends_a_reading_command_in_a_line(database: str) -> None:
+    with psycopg.connect(database) as writer:
+        writer.execute("lock table meta.coverage")
+        run = subprocess.run(
+            [sys.executable, "-m", "pgmrr", "coverage"],
+            env={**os.environ, "DATABASE_URL": database, "PGOPTIONS": "-c statement_timeout=500"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == "error: canceling statement due to statement timeout (SQLSTATE 57014)\n"
 
 
 # -- a full disk ------------------------------------------------------------------------

@@ -541,6 +541,11 @@ def test_libpqs_own_variables_name_the_database(project: Project, monkeypatch: p
 
 
 def test_a_users_own_time_limits_do_not_matter(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=50 -c lock_timeout=50")
-    project.add("0003_slow", "select pg_sleep(0.2);", "")
+    found = project.query(
+        "select name from pg_settings where name ~ '^(statement|lock|transaction|idle).*_timeout' and context = 'user'"
+    )
+    limits = [name for (name,) in found]
+    assert len(limits) >= 4
+    monkeypatch.setenv("PGOPTIONS", " ".join(f"-c {name}=200" for name in limits))
+    project.add("0003_slow", "select pg_sleep(0.5);", "")
     assert project.migrate().applied == [*IDS, "0003_slow"]
