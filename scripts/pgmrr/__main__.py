@@ -12,6 +12,7 @@ from pgmrr.confidential import hide
 from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
 from pgmrr.show import printable
+from pgmrr.sessions import explained
 
 _LONGEST = 2000  # characters of a message
 
@@ -28,9 +29,8 @@ def main() -> None:
     except _UsageError as error:
         _fail(error.format_message(), f"{_command(error)} --help")
     except psycopg.Error as error:
-        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        message = error.diag.message_primary or str(error).strip()
-        _fail(f"{message}{state}", error.diag.message_hint or error.diag.message_detail)
+        told = explained(None, error)
+        _fail(told.message, told.hint)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader of our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,12 +4,13 @@ import platform
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+from yoyo import internalmigrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, default_migration_table
@@ -50,6 +51,18 @@ class Yoyo(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
         """The session that there is already: libpq knows more ways to open one than yoyo."""
         return self._session
 
+    def ensure_internal_schema_updated(self) -> None:
+        """Make yoyo's own tables in the open transaction: yoyo's lock, a row, would outlive a run that is killed."""
+        if not self._internal_schema_updated and internalmigrations.needs_upgrading(self):
+            internalmigrations.upgrade(self)
+        self._internal_schema_updated = True
+
+    def rollback(self) -> None:
+        """Roll the open transaction back; where the session is lost, the server has done so."""
+        self._in_transaction = False
+        with suppress(psycopg.OperationalError):
+            super().rollback()
+
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, object]:
         """A line for yoyo's log. yoyo's own asks the network, and fails for a user without a name."""
         return {
@@ -63,24 +76,35 @@ class Yoyo(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
         }
 
 
-def open_books(connection: psycopg.Connection, progress: Progress) -> Yoyo:
-    """yoyo with all its tables and ours, when nobody else is migrating."""
+@contextmanager
+def open_books(connection: psycopg.Connection, progress: Progress) -> Iterator[Yoyo]:
+    """A transaction in which nobody else migrates, and yoyo with all its tables and ours.
+
+    Tables that are missing are made in it: a run that fails or is killed leaves none.
+    """
     catalog.refuse_foreign_schemas(connection)
-    if not catalog.exists(connection, "meta.migration_checksum", "meta.procedure_checksum"):
-        try:
-            connection.execute(_BOOKS.read_bytes())
-        except psycopg.errors.InsufficientPrivilege as error:
-            user, database = connection.info.user, connection.info.dbname
-            raise PgmrrError(
-                f"user {user} may not create schemas in database {database}",
-                f'as the owner of the database: grant create on database "{database}" to "{user}"',
-            ) from error
+    if catalog.exists(connection, "meta.yoyo_lock"):
+        _wait_for_yoyo(connection, progress)
     yoyo = Yoyo(connection)
-    if not catalog.exists(connection, "meta.yoyo_lock"):
-        yoyo.create_lock_table()
-    _wait_for_yoyo(connection, progress)
-    yoyo.ensure_internal_schema_updated()
-    return yoyo
+    with yoyo.transaction():
+        if not catalog.exists(connection, "meta.migration_checksum", "meta.procedure_checksum"):
+            _make_books(connection)
+        if not catalog.exists(connection, "meta.yoyo_lock"):
+            yoyo.create_lock_table()
+        _keep_yoyo_out(connection)
+        yoyo.ensure_internal_schema_updated()
+        yield yoyo
+
+
+def _make_books(connection: psycopg.Connection) -> None:
+    try:
+        connection.execute(_BOOKS.read_bytes())
+    except psycopg.errors.InsufficientPrivilege as error:
+        user, database = connection.info.user, connection.info.dbname
+        raise PgmrrError(
+            f"user {user} may not create schemas in database {database}",
+            f'as the owner of the database: grant create on database "{database}" to "{user}"',
+        ) from error
 
 
 def _wait_for_yoyo(connection: psycopg.Connection, progress: Progress) -> None:
@@ -100,7 +124,7 @@ def _wait_for_yoyo(connection: psycopg.Connection, progress: Progress) -> None:
             time.sleep(0.5)
 
 
-def keep_yoyo_out(connection: psycopg.Connection) -> None:
+def _keep_yoyo_out(connection: psycopg.Connection) -> None:
     """Have ``yoyo`` run by hand wait until the transaction ends. Unlike a row, this lock leaves no trace."""
     connection.execute("lock table meta.yoyo_lock in share row exclusive mode")
     held = connection.execute(_LOCK).fetchone()

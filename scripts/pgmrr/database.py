@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from pgmrr.confidential import keep
 from pgmrr.errors import PgmrrError
 from pgmrr.server import EmbeddedServer, check_name
-from pgmrr.sessions import open_session
+from pgmrr.sessions import first_line, is_lost, open_session
 
 DEFAULT_NAME = "abc"
 
@@ -65,7 +65,7 @@ def choose(url: str | None, name: str | None) -> Database:
             conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
             raise PgmrrError(
-                f"the database URL cannot be read: {_first_line(error)}",
+                f"the database URL cannot be read: {first_line(error)}",
                 "write it as postgresql://user:password@host:5432/database",
             ) from None
         return Database(url, "", None)
@@ -95,8 +95,8 @@ def reading(database: Database) -> Iterator[psycopg.Connection[DictRow]]:
     with _connected(database) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        connection.execute("set jit = off")  # compiling plans of this size costs more than running them
-        with _unprepared_explained():
+        with _unprepared_explained(), _loss_explained():
+            connection.execute("set jit = off")  # compiling plans of this size costs more than running them
             yield connection
 
 
@@ -132,7 +132,18 @@ def _unreachable_explained(database: Database) -> Iterator[None]:
                 f"make it: pgmrr up --db {database.name} && pgmrr migrate --db {database.name}",
             ) from None
         hint = None if database.server else "check DATABASE_URL, and that the server runs and lets you in"
-        raise PgmrrError(f"cannot connect to the database: {_first_line(error)}", hint) from None
+        raise PgmrrError(f"cannot connect to the database: {first_line(error)}", hint) from None
+
+
+@contextmanager
+def _loss_explained() -> Iterator[None]:
+    """Say that a session was lost that only read."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_lost(error):
+            raise
+        raise PgmrrError(f"the connection to the database was lost: {first_line(error)}", "run it again") from None
 
 
 @contextmanager
@@ -151,10 +162,6 @@ def _unprepared_explained() -> Iterator[None]:
             f"this database does not hold this version of pgmrr: {error.diag.message_primary}",
             "bring it up to date: pgmrr migrate",
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def url_from_environment() -> str | None:

@@ -1,6 +1,5 @@
 """Takes batches back; what that means, SQL decides (``pipeline.undo``)."""
 
-from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -29,6 +28,5 @@ def undo(
         raise explained("nothing was taken back", error) from error
     if undone and undone["source"]:
         progress("tidying up")
-        with suppress(psycopg.Error):  # it is done; autovacuum does this as well
-            tidy_up(connection)
+        tidy_up(connection)
     return undone

@@ -6,7 +6,6 @@ All of it happens, or nothing: it is one transaction.
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -67,8 +66,7 @@ def import_files(
         raise explained("nothing was imported", error) from error
     if not dry_run and report["batch_id"] and _stored(report) > _MANY:
         progress("tidying up")
-        with suppress(psycopg.Error):  # the import is done; autovacuum does this as well
-            tidy_up(connection)
+        tidy_up(connection)
     return _report(report, files, added, is_dry_run=dry_run)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import psycopg
@@ -28,8 +28,10 @@ where d.datname = current_database()
     and (l.classid::bigint << 32) + l.objid::bigint = %s
 """
 
+# Views of views come first, since that is how readers lock them: a reader then waits before the
+# first of its views, and does not hold one that is still to be locked here.
 _VIEWS = """
-select array_agg(c.oid order by c.oid)
+select array_agg(c.oid order by c.oid desc)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname in ('pipeline', 'simulation', 'kpi')
@@ -89,7 +91,8 @@ def writer_lock(connection: psycopg.Connection, progress: Progress = silent) -> 
     try:
         yield
     finally:
-        if not connection.closed:
+        # Where the session is lost, so is the lock: what was done under it is no failure for that.
+        with suppress(psycopg.OperationalError):
             connection.execute("select pg_advisory_unlock(%s)", [WRITER_LOCK])
 
 

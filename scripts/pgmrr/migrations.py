@@ -20,7 +20,7 @@ from yoyo.exceptions import BadMigration
 from yoyo.migrations import Migration, MigrationList
 
 from pgmrr import catalog, procedures
-from pgmrr.books import keep_yoyo_out, open_books, run_migration
+from pgmrr.books import open_books, run_migration
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, lock_views, silent, writer_lock
 from pgmrr.resources import sql_directory
@@ -133,23 +133,24 @@ def migrate(
     with our names, an applied migration was edited or is missing, or anything fails.
     """
     files = _read(directory)
-    with open_session(url) as connection, writer_lock(connection, progress):
-        yoyo = open_books(connection, progress)
-        with yoyo.transaction():
-            keep_yoyo_out(connection)
-            states = _refuse_changed(connection, files)
-            pending = yoyo.to_apply(files)
-            if pending:
-                lock_views(connection, progress)
-            for migration in pending:
-                progress(f"applying {migration.id}")
-                run_migration(yoyo, migration, "apply", yoyo.mark_one)
-            unrecorded = {state.id for state in states if state.checksum == "unrecorded"}
-            _record(connection, [migration for migration in files if migration.id in unrecorded])
-            _hand_over(connection)
-            loaded = procedures.load(connection, procedures_directory, progress)
-            if pending or loaded.changed:
-                connection.execute(_REBUILD)
+    with (
+        open_session(url) as connection,
+        writer_lock(connection, progress),
+        open_books(connection, progress) as yoyo,
+    ):
+        states = _refuse_changed(connection, files)
+        pending = yoyo.to_apply(files)
+        if pending:
+            lock_views(connection, progress)
+        for migration in pending:
+            progress(f"applying {migration.id}")
+            run_migration(yoyo, migration, "apply", yoyo.mark_one)
+        unrecorded = {state.id for state in states if state.checksum == "unrecorded"}
+        _record(connection, [migration for migration in files if migration.id in unrecorded])
+        _hand_over(connection)
+        loaded = procedures.load(connection, procedures_directory, progress)
+        if pending or loaded.changed:
+            connection.execute(_REBUILD)
     return MigrateResult([migration.id for migration in pending], loaded.changed)
 
 
@@ -169,9 +170,7 @@ def rollback(url: str, steps: int, directory: Path | None = None, progress: Prog
         catalog.refuse_foreign_schemas(connection)
         if not catalog.exists(connection, "meta._yoyo_migration"):
             return []
-        yoyo = open_books(connection, progress)
-        with yoyo.transaction():
-            keep_yoyo_out(connection)
+        with open_books(connection, progress) as yoyo:
             _refuse_changed(connection, files)
             chosen = yoyo.to_rollback(files)[:steps]
             if chosen:

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 import psycopg
 from faker import Faker
-from psycopg import sql
 from psycopg.rows import class_row
 
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent, writer_lock
 from pgmrr.rows import only_row
-from pgmrr.sessions import explained
+from pgmrr.sessions import explained, tidy_up
 
 Result = TypeVar("Result")
 
@@ -52,10 +51,6 @@ _ACCURACY = """
 select customers, right_customers, worst_total, worst_total_on
 from simulation.accuracy()
 """
-_TIDY_UP = sql.SQL(
-    "vacuum (analyze) raw.customer, raw.invoice, usage.session, billing.charge_cents, ledger.movement_cents,"
-    " ledger.daily_change_cents, ledger.daily_term_cents, ledger.true_mrr_cents, meta.batch"
-)
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,7 @@ def _run(
     finally:
         connection.remove_notice_handler(tell)
     progress("tidying up")
-    connection.execute(_TIDY_UP)
+    tidy_up(connection)
     return written
 
 

@@ -158,6 +158,19 @@ class Files:
         (self.directory / path).unlink()
 
 
+def need(program: str) -> str:
+    """The path of a program that may be missing: without it the test is skipped.
+
+    It fails instead where PGMRR_TEST_REQUIRE, a list with commas between them, names the program.
+    """
+    if path := shutil.which(program):
+        return path
+    reason = f"{program} is not installed: apt-get install {program}, or what your system calls it"
+    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture
 def toy_migrations(tmp_path: Path) -> Files:
     """Migrations of which the first makes our roles and some of our schemas."""
