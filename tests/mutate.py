@@ -240,11 +240,11 @@ def table(verdicts: dict[Mutation, Verdict]) -> str:
 
 
 def logged(log: Path | None) -> dict[str, Verdict]:
-    """The verdicts of an earlier run, by the error that was planted."""
+    """The errors that an earlier run saw killed, by what was planted; what survived is asked again."""
     if log is None or not log.exists():
         return {}
     entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return {json.dumps(entry["planted"]): Verdict(entry["killed"], entry["by"]) for entry in entries}
+    return {json.dumps(entry["planted"]): Verdict(True, entry["by"]) for entry in entries if entry["killed"]}
 
 
 def run(mutations: Mutations, chosen: list[Mutation], log: Path | None, is_quick: bool) -> dict[Mutation, Verdict]:

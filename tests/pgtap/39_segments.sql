@@ -2,7 +2,7 @@
 begin;
 -- Many small calls: compiling their plans would take longer than running them.
 set local jit = off;
-select plan(30);
+select plan(31);
 
 \ir companies/complete.sql
 
@@ -112,6 +112,19 @@ select is(
     (select h.segment from kpi.segment_history('term') h where h.customer_id = 'fay' and h.effective_on = '2024-03-10'),
     'other',
     'of two terms that carry the same, the longer one counts'
+);
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'eve', 'in_eve_month', 1, 'sub_eve_month', 'EUR', 'paid', '2024-03-01 00:00 UTC', '2024-03-01 00:00 UTC',
+    '2024-04-01 00:00 UTC', 10000
+);
+call pipeline.refresh('{eve}');
+select results_eq(
+    $$ select h.effective_on, h.segment from kpi.segment_history('term') h where h.customer_id = 'eve' order by h.effective_on $$,
+    $$ values (date '2024-02-15', 'year'), ('2024-03-01', 'year'), ('2024-04-01', 'year'), ('2025-02-15', null) $$,
+    'and so a year counts, beside a month of the same MRR'
 );
 rollback to before_tie;
 

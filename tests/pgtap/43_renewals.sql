@@ -1,6 +1,6 @@
 -- Whose paid period ends when.
 begin;
-select plan(11);
+select plan(12);
 
 \ir companies/complete.sql
 
@@ -50,6 +50,24 @@ select results_eq(
     $$ values (1, 3::bigint), (2, 3), (3, 1), (4, 0), (5, 0), (6, 4) $$,
     'renewals takes a range; a day that was covered is no renewal ahead'
 );
+-- Service to 04-30 is in force until 04-29.
+savepoint before_end;
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'gus', 'in_gus_1', 1, 'sub_gus', 'EUR', 'paid', '2024-03-30 00:00 UTC', '2024-03-30 00:00 UTC',
+    '2024-04-30 00:00 UTC', 700
+);
+call pipeline.refresh('{gus}');
+select results_eq(
+    $$
+    select kpi.mrr_at('gus', '2024-04-29'), kpi.mrr_at('gus', '2024-04-30'), (select count(*) from kpi.renewals() r)
+    $$,
+    $$ values (7.00, 0.00, 4::bigint) $$,
+    'what ended with the last covered day is no renewal ahead'
+);
+rollback to before_end;
 select throws_ok(
     $$ select * from kpi.renewals('2024-06-01', '2024-05-01') $$,
     'MR006',
