@@ -1,7 +1,7 @@
 -- What the data can say and what it cannot: an export that starts in the middle of a
 -- company's life.
 begin;
-select plan(29);
+select plan(30);
 
 \ir companies/truncated.sql
 
@@ -29,6 +29,26 @@ select results_eq(
     $$ select c.customer_id, c.starts_on from kpi.charge c where c.basis = 'implied' order by c.customer_id $$,
     $$ values ('leo' collate "C", date '2024-01-15') $$,
     'where the history begins earlier, customers are judged anew whom the batch does not touch'
+);
+rollback to before_older;
+-- Of leo's year and a free plan by the month, churn shows after a year: who pays nothing can't leave.
+delete from raw.invoice where customer_id <> 'leo';
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'max', 'in_max_free', 1, 'sub_max', 'EUR', 'paid', '2025-02-10 00:00 UTC', '2025-02-10 00:00 UTC',
+    '2025-03-10 00:00 UTC', 0
+);
+call pipeline.refresh(null);
+select results_eq(
+    $$
+    select c.shortest_term_months, c.longest_term_months, c.churn_observable_from, a.churn_observable_from
+    from kpi.coverage c
+    cross join pipeline.coverage_as_of(1) a
+    $$,
+    $$ values (12, 12, date '2026-01-02', date '2026-01-02') $$,
+    'a free plan does not say when churn can be seen, now or as of a batch'
 );
 rollback to before_older;
 

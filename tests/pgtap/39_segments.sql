@@ -87,11 +87,12 @@ select is_empty(
     'segment has no row outside coverage'
 );
 select results_eq(
-    $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 99.99, 100, 999.99, 1000, 10000, NULL}'::numeric[]) m (mrr) $$,
+    $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 49.99, 50, 99.99, 100, 499.99, 500, 999.99, 1000, 4999.99, 5000, 9999.99, 10000, NULL}'::numeric[]) m (mrr) $$,
     $$
     values
-    ('under 10'), ('under 10'), ('10 to 50'), ('50 to 100'), ('100 to 500'), ('500 to 1,000'), ('1,000 to 5,000'),
-    ('10,000 and more'), (null)
+    ('under 10'), ('under 10'), ('10 to 50'), ('10 to 50'), ('50 to 100'), ('50 to 100'), ('100 to 500'),
+    ('100 to 500'), ('500 to 1,000'), ('500 to 1,000'), ('1,000 to 5,000'), ('1,000 to 5,000'), ('5,000 to 10,000'),
+    ('5,000 to 10,000'), ('10,000 and more'), (null)
     $$,
     'a price band includes its lower bound'
 );
