@@ -1,6 +1,6 @@
 -- MRR of a customer and of the company on a day, and the charges behind it.
 begin;
-select plan(26);
+select plan(27);
 
 \ir companies/complete.sql
 
@@ -201,6 +201,18 @@ select results_eq(
     $$ select count(*), count(*) filter (where d.closing = kpi.mrr_total_at(d.day)) from kpi.mrr_daily d $$,
     $$ values (121::bigint, 121::bigint) $$,
     'mrr_total_at is the closing MRR of mrr_daily, on every day'
+);
+
+-- Of two currencies neither of which is the euro, at 0.80 CHF and 1.25 USD for one: the
+-- reporting currency is the euro all the same, at 1 / 0.8 and 1 / 1.25.
+insert into meta.exchange_rate (currency, per_euro, rate_on, source) values ('CHF', 0.80, '2024-04-30', 'user');
+update meta.exchange_rate set per_euro = 1.25 where currency = 'USD';
+update raw.invoice set currency = 'CHF' where currency = 'EUR';
+call pipeline.refresh(null);
+select results_eq(
+    $$ select c.currency, c.reporting_currency, c.factor from kpi.currency c order by c.currency $$,
+    $$ values ('CHF' collate "C", 'EUR' collate "C", 1.25), ('USD', 'EUR', 0.80) $$,
+    'a company with two currencies reports in euros, whichever they are'
 );
 
 select * from finish();

@@ -1,9 +1,56 @@
 -- What the data can say and what it cannot: an export that starts in the middle of a
 -- company's life.
 begin;
-select plan(27);
+select plan(30);
 
 \ir companies/truncated.sql
+
+-- An older export, of 2024-11-15 18:00 to 2024-12-20, moves the beginning of the history. It
+-- brings nothing of kim and leo, and yet takes from kim the cycle of December that her renewal
+-- proved: it would be in that export.
+savepoint before_older;
+insert into meta.batch (batch_id, kind, source, is_truncated, first_invoice_at, last_invoice_at)
+values (2, 'import', 'stripe', true, '2024-11-15 18:00 UTC', '2024-12-20 12:00 UTC');
+insert into raw.customer (customer_id, batch_id, is_listed) values ('pat', 2, true);
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'pat', 'in_pat1', 2, 'sub_pat', 'EUR', 'paid', '2024-11-15 18:00 UTC', '2024-11-15 18:00 UTC',
+    '2024-12-15 18:00 UTC', 1000
+);
+call pipeline.refresh('{pat}');
+select results_eq(
+    $$ select c.observed_from, c.complete_through from kpi.coverage c $$,
+    $$ values (date '2024-11-16', date '2025-03-30') $$,
+    'two exports are known from the beginning of the one to the end of the other'
+);
+select results_eq(
+    $$ select c.customer_id, c.starts_on from kpi.charge c where c.basis = 'implied' order by c.customer_id $$,
+    $$ values ('leo' collate "C", date '2024-01-15') $$,
+    'where the history begins earlier, customers are judged anew whom the batch does not touch'
+);
+rollback to before_older;
+-- Of leo's year and a free plan by the month, churn shows after a year: who pays nothing can't leave.
+delete from raw.invoice where customer_id <> 'leo';
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'max', 'in_max_free', 1, 'sub_max', 'EUR', 'paid', '2025-02-10 00:00 UTC', '2025-02-10 00:00 UTC',
+    '2025-03-10 00:00 UTC', 0
+);
+call pipeline.refresh(null);
+select results_eq(
+    $$
+    select c.shortest_term_months, c.longest_term_months, c.churn_observable_from, a.churn_observable_from
+    from kpi.coverage c
+    cross join pipeline.coverage_as_of(1) a
+    $$,
+    $$ values (12, 12, date '2026-01-02', date '2026-01-02') $$,
+    'a free plan does not say when churn can be seen, now or as of a batch'
+);
+rollback to before_older;
 
 -- ned begins on 03-31, the day after coverage: known, but not yet one who ever paid.
 select results_eq(

@@ -1,6 +1,6 @@
 -- The three KPIs of business health.
 begin;
-select plan(8);
+select plan(9);
 
 \ir companies/complete.sql
 
@@ -123,6 +123,28 @@ select results_eq(
     ('Engagement', 0.00, null, 0, '2024-01-01', '2024-01-01')
     $$,
     'headline has its three rows on the first day of all'
+);
+
+-- An export that begins in the middle: 180 on 02-27, of kim 50, leo 100 and max 30. kim leaves, and
+-- oda's 40, which become visible, are no growth: 130 / 180 - 1. The month before can't be compared.
+delete from usage.session;
+delete from raw.invoice;
+delete from raw.customer;
+call pipeline.refresh(null);
+delete from meta.batch;
+\ir companies/truncated.sql
+select results_eq(
+    $$
+    select h.kpi, round(h.value, 6), round(h.change, 6), round(h.second_value, 6), h.first_on, h.last_on
+    from kpi.headline h
+    $$,
+    $$
+    values
+    ('MRR', 170.000000, -0.277778, 0.722222, date '2025-02-28', date '2025-03-30'),
+    ('Customer churn', 0.333333, null, 0.277778, '2025-02-28', '2025-03-30'),
+    ('Quick ratio', 0.000000, null, 0.722222, '2025-02-28', '2025-03-30')
+    $$,
+    'who only becomes visible is no growth in the headline'
 );
 
 select * from finish();

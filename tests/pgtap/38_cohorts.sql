@@ -1,6 +1,6 @@
 -- Cohorts, by first MRR and by signup, of a whole life and of a part of one.
 begin;
-select plan(14);
+select plan(15);
 
 \ir companies/complete.sql
 
@@ -169,6 +169,24 @@ select results_eq(
     $$,
     'who paid before the history is one cohort, and who appears later counts in no share'
 );
+-- Where churn can be seen from 02-01 on, the end of January is known to the last customer.
+savepoint before_new_year;
+update meta.setting set observed_from = '2025-01-01';
+call pipeline.refresh(null);
+select results_eq(
+    $$
+    select c.month, round(c.customer_share, 6), round(c.mrr_share, 6), c.churn_is_observable
+    from kpi.cohort_retention() c
+    where c.cohort is null
+    $$,
+    $$
+    values
+    (date '2025-01-01', 1.000000, 1.000000, true), ('2025-02-01', 1.000000, 1.000000, true),
+    ('2025-03-01', 0.500000, 0.666667, true)
+    $$,
+    'the cohort is followed from the end of the month after which churn can be seen'
+);
+rollback to before_new_year;
 -- max signed up on 02-01, before he paid; all others two years before. ned pays after coverage.
 update raw.customer set created_at = '2025-02-01 00:00 UTC' where customer_id = 'max';
 select results_eq(

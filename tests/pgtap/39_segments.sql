@@ -2,7 +2,7 @@
 begin;
 -- Many small calls: compiling their plans would take longer than running them.
 set local jit = off;
-select plan(30);
+select plan(31);
 
 \ir companies/complete.sql
 
@@ -87,11 +87,12 @@ select is_empty(
     'segment has no row outside coverage'
 );
 select results_eq(
-    $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 99.99, 100, 999.99, 1000, 10000, NULL}'::numeric[]) m (mrr) $$,
+    $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 49.99, 50, 99.99, 100, 499.99, 500, 999.99, 1000, 4999.99, 5000, 9999.99, 10000, NULL}'::numeric[]) m (mrr) $$,
     $$
     values
-    ('under 10'), ('under 10'), ('10 to 50'), ('50 to 100'), ('100 to 500'), ('500 to 1,000'), ('1,000 to 5,000'),
-    ('10,000 and more'), (null)
+    ('under 10'), ('under 10'), ('10 to 50'), ('10 to 50'), ('50 to 100'), ('50 to 100'), ('100 to 500'),
+    ('100 to 500'), ('500 to 1,000'), ('500 to 1,000'), ('1,000 to 5,000'), ('1,000 to 5,000'), ('5,000 to 10,000'),
+    ('5,000 to 10,000'), ('10,000 and more'), (null)
     $$,
     'a price band includes its lower bound'
 );
@@ -112,6 +113,19 @@ select is(
     (select h.segment from kpi.segment_history('term') h where h.customer_id = 'fay' and h.effective_on = '2024-03-10'),
     'other',
     'of two terms that carry the same, the longer one counts'
+);
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'eve', 'in_eve_month', 1, 'sub_eve_month', 'EUR', 'paid', '2024-03-01 00:00 UTC', '2024-03-01 00:00 UTC',
+    '2024-04-01 00:00 UTC', 10000
+);
+call pipeline.refresh('{eve}');
+select results_eq(
+    $$ select h.effective_on, h.segment from kpi.segment_history('term') h where h.customer_id = 'eve' order by h.effective_on $$,
+    $$ values (date '2024-02-15', 'year'), ('2024-03-01', 'year'), ('2024-04-01', 'year'), ('2025-02-15', null) $$,
+    'and so a year counts, beside a month of the same MRR'
 );
 rollback to before_tie;
 

@@ -1,6 +1,6 @@
 -- The same ledger by the published rules of others.
 begin;
-select plan(17);
+select plan(18);
 
 \ir companies/complete.sql
 
@@ -311,6 +311,23 @@ select results_eq(
     ('2024-10-31', 'chartmogul', 509.090909, true)
     $$,
     'ChartMogul''s LTV looks at the six months before the current one'
+);
+
+-- In an export that begins in the middle, oda becomes visible on 03-05. Stripe's 30 days begin on 03-01,
+-- the day on which kim leaves: 1 / (kim, leo and max, and oda).
+delete from raw.invoice;
+delete from raw.customer;
+call pipeline.refresh(null);
+delete from meta.batch;
+\ir companies/truncated.sql
+select results_eq(
+    $$
+    select c.profile, c.value, c.numerator, c.denominator
+    from kpi.compare_profiles('2025-03-01') c
+    where c.metric = 'customer_churn_rate' and c.profile in ('simple', 'stripe')
+    $$,
+    $$ values ('simple', 1 / 3.0, 1::numeric, 3::numeric), ('stripe', 0.25, 1, 4) $$,
+    'Stripe''s rate counts who becomes visible as there before'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Whose paid period ends when.
 begin;
-select plan(11);
+select plan(12);
 
 \ir companies/complete.sql
 
@@ -50,6 +50,24 @@ select results_eq(
     $$ values (1, 3::bigint), (2, 3), (3, 1), (4, 0), (5, 0), (6, 4) $$,
     'renewals takes a range; a day that was covered is no renewal ahead'
 );
+-- Service to 04-30 is in force until 04-29.
+savepoint before_end;
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end, total
+)
+values (
+    'gus', 'in_gus_1', 1, 'sub_gus', 'EUR', 'paid', '2024-03-30 00:00 UTC', '2024-03-30 00:00 UTC',
+    '2024-04-30 00:00 UTC', 700
+);
+call pipeline.refresh('{gus}');
+select results_eq(
+    $$
+    select kpi.mrr_at('gus', '2024-04-29'), kpi.mrr_at('gus', '2024-04-30'), (select count(*) from kpi.renewals() r)
+    $$,
+    $$ values (7.00, 0.00, 4::bigint) $$,
+    'what ended with the last covered day is no renewal ahead'
+);
+rollback to before_end;
 select throws_ok(
     $$ select * from kpi.renewals('2024-06-01', '2024-05-01') $$,
     'MR006',
@@ -63,7 +81,8 @@ select throws_ok(
     'renewals_monthly refuses a range that is upside down'
 );
 
--- The next invoices of dan and cat came on 05-01, which is not covered; cat's was void.
+-- The next invoices of dan, cat and ann came on 05-01, which is not covered; cat's was void
+-- (she has another subscription from then on), and ann's is of a free plan.
 insert into raw.invoice (
     customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, period_start, period_end,
     line_period_start, line_period_end, total
@@ -76,8 +95,16 @@ values
 (
     'cat', 'in_cat_4', 1, 'sub_cat_USD', 'USD', 'void', '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC',
     '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC', '2024-07-01 00:00 UTC', 5000
+),
+(
+    'ann', 'in_ann_free', 1, 'sub_ann_EUR', 'EUR', 'paid', '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC',
+    '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC', '2024-06-01 00:00 UTC', 0
+),
+(
+    'cat', 'in_cat_other', 1, 'sub_cat_other', 'USD', 'paid', '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC',
+    '2024-05-01 00:00 UTC', '2024-05-01 00:00 UTC', '2024-06-01 00:00 UTC', 4000
 );
-call pipeline.refresh('{cat,dan}');
+call pipeline.refresh('{ann,cat,dan}');
 select results_eq(
     $$ select r.customer_id, r.mrr, r.is_renewed from kpi.renewals(null, '2024-05-01') r $$,
     $$ values ('ann', 100.04, false), ('dan', 30.00, true), ('cat', 20.00, false) $$,
@@ -121,13 +148,23 @@ select results_eq(
     'all renewals add up to the MRR of the last covered day'
 );
 
+insert into raw.invoice (
+    customer_id, invoice_id, batch_id, of_invoice_id, subscription_id, currency, status, issued_at, line_period_start,
+    line_period_end, total, monthly
+)
+values (
+    'gus', 'in_gus_1', 1, 'in_gus_1', 'sub_gus', 'EUR', 'paid', '2024-04-01 00:00 UTC', '2024-04-01 00:00 UTC', 'infinity', 500, 500
+);
+call pipeline.refresh('{gus}');
+
 select results_eq(
-    $$ select t.customer_id, t.months, t.term, t.mrr from kpi.charge_term t where t.customer_id in ('cat', 'eve') order by t.starts_on, t.customer_id $$,
+    $$ select t.customer_id, t.months, t.term, t.mrr from kpi.charge_term t where t.customer_id in ('cat', 'eve', 'gus') and t.starts_on < '2024-05-01' order by t.starts_on, t.customer_id $$,
     $$
     values
-    ('cat' collate "C", 1, 'month', 50.00), ('cat', 1, 'month', 50.00), ('eve', 12, 'year', 100.00), ('cat', 2, 'other', 25.00)
+    ('cat' collate "C", 1, 'month', 50.00), ('cat', 1, 'month', 50.00), ('eve', 12, 'year', 100.00), ('cat', 2, 'other', 25.00),
+    ('gus', null, null, 5.00)
     $$,
-    'charge_term tells how long is paid for'
+    'charge_term tells how long is paid for; where the source states only what a month costs, that is unknown'
 );
 
 -- A cycle that the export hides and the renewal proves has the length that it had.

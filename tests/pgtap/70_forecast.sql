@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(21);
+select plan(23);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -152,6 +152,20 @@ select results_eq(
 
 -- What leaves it little to say ------------------------------------------------------------------
 
+update meta.coverage
+set complete_through = '2024-06-30';
+select results_eq(
+    $$ select s.grain, s.periods, s.reach_months from kpi.forecast_status s $$,
+    $$ values ('month', 5, 6) $$,
+    'five months are enough for months: from 01-01 to 06-30 it reaches 181 days ahead'
+);
+update meta.coverage
+set complete_through = '2024-05-31';
+select results_eq(
+    $$ select s.grain, s.periods, s.reach_months from kpi.forecast_status s $$,
+    $$ values ('week', 21, 5) $$,
+    'of four months it takes the 21 weeks in 151 days'
+);
 update meta.coverage
 set complete_through = '2024-03-10';
 select results_eq(

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
+from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -26,6 +27,11 @@ from pgmrr.migrations import migrate
 from pgmrr.server import EmbeddedServer, binary, client_environment
 
 NewDatabase = Callable[..., str]
+
+# For scripts/mutate, which asks whether a test fails, not on what: nothing is made smaller.
+hypothesis_settings.register_profile(
+    "first_failure", phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False
+)
 
 # With --full, Hypothesis tries ten times as many examples as it does by itself.
 hypothesis_settings.register_profile("full", max_examples=1000)
@@ -236,7 +242,10 @@ def new_database(server: Server) -> Iterator[NewDatabase]:
 
 @pytest.fixture(scope="session")
 def template(server: Server) -> Iterator[str]:
-    """The name of a database with our migrations and code, to copy from."""
+    """The name of a database with our migrations and code, to copy from, or of one that scripts/mutate made."""
+    if made := os.environ.get("PGMRR_TEST_TEMPLATE"):
+        yield made
+        return
     with server.databases() as create:
         url = create()
         migrate(url)
