@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pgmrr import show, stripe_export, table_export
+from pgmrr import excel_export, show, stripe_export, table_export
 from pgmrr.cli.options import Name, Url, day
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
@@ -56,6 +56,19 @@ def export_tables(
             progress=progress,
         )
     show.note(f"{directory}: {len(written)} tables, {sum(table.rows for table in written):,} rows; see manifest.json")
+
+
+@export.command(name="excel", epilog="Example: pgmrr export excel revenue.xlsx --db stripe")
+def export_excel(
+    file: Annotated[Path, typer.Argument(help="The workbook, a file that ends by .xlsx.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where it exists.")] = False,
+    url: Url = None,
+    name: Name = None,
+) -> None:
+    """Write an Excel workbook: summary, waterfall, retention, cohorts, segments, customers, forecast, definitions."""
+    with show.progress() as progress, reading(choose(url, name)) as connection:
+        written = excel_export.export_excel(connection, file, overwrite=overwrite, progress=progress)
+    show.note(f"{file}: {len(written)} sheets, {sum(sheet.rows for sheet in written):,} rows")
 
 
 @export.command(name="stripe", epilog="Example: pgmrr export stripe exports/ --from 2025-01-01 --through 2025-02-28")
