@@ -163,6 +163,11 @@ def rows(
         note(empty)
 
 
+def fitting(found: Sequence[Row], *choices: Sequence[Column]) -> Sequence[Column]:
+    """The first of the choices of columns of which a table fits, or the last."""
+    return next((columns for columns in choices if width(table(found, columns)) <= out.width), choices[-1])
+
+
 def is_narrow(columns: int) -> bool:
     """Whether what is printed is to fit less than so many columns: those of the terminal, or of COLUMNS."""
     return (out.is_terminal or "COLUMNS" in os.environ) and out.width < columns

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pgmrr import excel_export, show, stripe_export, table_export
+from pgmrr.cli import completion
 from pgmrr.cli.options import Name, Url, day
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
@@ -27,7 +28,10 @@ def export_tables(
     formats: Annotated[
         str, typer.Option("--format", help="csv, jsonl, parquet, or several of them with commas between.")
     ] = ",".join(table_export.FORMATS),
-    only: Annotated[list[str] | None, typer.Option("--only", help="Only this table; may be given again.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this table; may be given again.", autocompletion=completion.tables),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the tables instead.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the files of an earlier export, and no others.")
