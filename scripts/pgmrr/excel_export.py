@@ -305,6 +305,13 @@ class _Book:
                 ]
             )
         sheet.text(_UNKNOWN)
+        source = table_export.source_of(self._connection)
+        batch = (
+            f"after batch {source['batch']} of {source['batch_at']:%Y-%m-%d %H:%M %Z}" if source["batch"] else "empty"
+        )
+        sheet.text(
+            f"Read {source['read_at']:%Y-%m-%d %H:%M %Z}, {batch}. Days are of the time zone {source['time_zone']}."
+        )
         sheet.gap()
         sheet.title("What became of every invoice: MRR counts charges, and leaves out the rest")
         sheet.table(_FATE, reports.FATES.ask(self._connection), reports.FATES.empty)

@@ -1,6 +1,6 @@
 """Reads Parquet files as rows of text, and writes them from such rows. Needs the extra ``pgmrr[parquet]``."""
 
-import csv
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -99,37 +99,36 @@ class ParquetWriter:
         """``columns`` are names and PostgreSQL's types. Raises PgmrrError where the extra is missing."""
         self._path = path
         self._columns = columns
-        self._spool = path.with_name(f".{path.name}.csv")
+        self._names = [f"c{place}" for place in range(len(columns))]
+        self._spool = path.with_name(f".{path.name}.jsonl")
         self._session, self._error = _open("Parquet", _LIMITS_OF_WRITING | {"temp_directory": str(path.parent)})
         self._file = self._spool.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
 
     def write(self, row: Sequence[str | None]) -> None:
-        """Take a row. A point before each value tells an empty text from none."""
-        self._writer.writerow([None if value is None else f".{value}" for value in row])
+        """Take a row."""
+        self._file.write(json.dumps(dict(zip(self._names, row, strict=True)), ensure_ascii=False) + "\n")
 
     def finish(self) -> list[str]:
         """Make the file, and return the types of its columns. Raises PgmrrError where a value has no place in one."""
         self._file.close()
-        names = [f"c{place}" for place in range(len(self._columns))]
+        names = ", ".join(f"{name}: 'VARCHAR'" for name in self._names)
         spooled = f"""
             create view spooled as
-            select {", ".join(f"{name}[2:] as {name}" for name in names)}
-            from read_csv(
-                {_text(_literal_path(self._spool))}, columns = {{{", ".join(f"{name}: 'VARCHAR'" for name in names)}}},
-                header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '',
-                max_line_size = {_LONGEST_ROW}
+            select *
+            from read_json(
+                {_text(_literal_path(self._spool))}, format = 'newline_delimited', columns = {{{names}}},
+                maximum_object_size = {_LONGEST_ROW}
             )
         """
         try:
             self._session.execute(spooled)
             types = [
                 self._decimal(name, type_) if type_ in ("numeric", "numeric[]") else _TYPES[type_]
-                for name, (_, type_) in zip(names, self._columns, strict=True)
+                for name, (_, type_) in zip(self._names, self._columns, strict=True)
             ]
             cells = ", ".join(
                 f"{_cast(name, type_)} as {_name(heading)}"
-                for name, type_, (heading, _) in zip(names, types, self._columns, strict=True)
+                for name, type_, (heading, _) in zip(self._names, types, self._columns, strict=True)
             )
             self._session.execute(
                 f"copy (select {cells} from spooled) to {_text(str(self._path))}"

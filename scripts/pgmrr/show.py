@@ -4,7 +4,6 @@ Here, and only here, figures are rounded: money to cents, shares to a tenth of a
 in tables and to six digits elsewhere. Data go to stdout, everything else to stderr.
 """
 
-import csv
 import io
 import json
 import os
@@ -27,7 +26,7 @@ from rich.progress import Progress as Moving
 from rich.table import Table
 from rich.text import Text
 
-from pgmrr.csv_safety import safe_text
+from pgmrr.csv_safety import csv_writer, safe_text
 from pgmrr.meters import Watch
 
 out = Console(highlight=False, soft_wrap=False)
@@ -194,7 +193,7 @@ def print_json(value: Any) -> None:
 def print_csv(found: Sequence[Row], names: Sequence[str]) -> None:
     """Print rows as CSV with a header, also where there are none; no text runs in a spreadsheet."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv_writer(buffer)
     headings = list(found[0]) if found else list(names)
     writer.writerow(headings)
     writer.writerows([_csv_value(row[name]) for name in headings] for row in found)

@@ -5,7 +5,6 @@ Python holds a row at a time, whatever the formats. ``manifest.json`` says what 
 and hashes, from when they are, and what the data could say then.
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ from psycopg import sql
 from psycopg.rows import dict_row, tuple_row
 
 from pgmrr import __version__
-from pgmrr.csv_safety import safe_text
+from pgmrr.csv_safety import csv_writer, safe_text
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
 from pgmrr.meters import Watch, meter
@@ -164,6 +163,12 @@ def tables(connection: psycopg.Connection) -> list[Table]:
         ]
 
 
+def source_of(connection: psycopg.Connection) -> dict[str, Any]:
+    """From when figures are: batch, batch_at, read_at, postgresql, reporting_currency and time_zone."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return dict(cursor.execute(_SOURCE.encode()).fetchone() or {})
+
+
 def export_tables(
     connection: psycopg.Connection,
     directory: Path,
@@ -181,8 +186,8 @@ def export_tables(
 
     Raises PgmrrError where something cannot be written or the database refuses; nothing is left behind then.
     """
+    source = source_of(connection)  # tells first where this database is not ours
     with connection.cursor(row_factory=dict_row) as cursor:
-        source = cursor.execute(_SOURCE.encode()).fetchone()  # tells first where this database is not ours
         coverage = cursor.execute(_COVERAGE.encode()).fetchone()
         cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO'")
     chosen = _chosen(tables(connection), only)
@@ -200,7 +205,7 @@ def export_tables(
             manifest = {
                 "pgmrr": __version__,
                 "database": connection.info.dbname,
-                **(source or {}),
+                **source,
                 "coverage": coverage,
                 "notes": _NOTES,
                 "tables": described,
@@ -233,10 +238,11 @@ class _Target:
 
     def check(self, names: Sequence[str]) -> None:
         """Raise PgmrrError where files that are no earlier export's stand in the way."""
+        for place in (self._directory, *self._directory.parents):
+            if place.exists() and not place.is_dir():
+                raise PgmrrError(f"{place} is a file", "name a directory: pgmrr export tables DIR")
         if not self._directory.exists():
             return
-        if not self._directory.is_dir():
-            raise PgmrrError(f"{self._directory} is a file", "name a directory: pgmrr export tables DIR")
         found = {path.name for path in self._directory.iterdir()}
         if found and not self._overwrite:
             raise PgmrrError(
@@ -366,7 +372,7 @@ class _Csv(_TextWriter):
 
     def __init__(self, table: Table, path: Path) -> None:
         super().__init__(table, path)
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer = csv_writer(self._file)
         self._writer.writerow([column.name for column in table.columns])
         self._spell = [_CSV.get(column.type, _plain) for column in table.columns]
 

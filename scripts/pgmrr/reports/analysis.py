@@ -190,10 +190,8 @@ REPLACEMENTS = Report(
     "One-offs that may replace void or uncollectible invoices",
 )
 
-# Where a terminal has no room for all: ids are never cut.
-_REPLACEMENTS_NARROW = [
-    column for column in REPLACEMENTS.columns if column.name not in ("issued_on", "replaced_status")
-]
+# What goes where a terminal has no room for all: ids are never cut.
+_SPARE = {"stale_drafts": ("age_days",), "possible_replacements": ("issued_on", "replaced_status")}
 
 ENGAGEMENT = Report(
     """
@@ -387,12 +385,11 @@ def print_unpaid(connection: Connection, format_: Format, limit: int) -> None:
         "Billed is paid + open + uncollectible, and these shares are of it; void was cancelled, its share is of billed "
         "and void; drafts are not billed yet."
     )
-    for report, found in lists.values():
+    for name, (report, found) in lists.items():
         shown = [row for row in found if row["total"]] if report is DRAFTS else found
         show.out.print()
-        columns = report.columns
-        if report is REPLACEMENTS:
-            columns = show.fitting(shown[:limit], columns, _REPLACEMENTS_NARROW)
+        fewer = [column for column in report.columns if column.name not in _SPARE.get(name, ())]
+        columns = show.fitting(shown[:limit], report.columns, fewer)
         show.rows(shown[:limit], columns, format_, report.heading(connection), report.empty)
         _say_what_is_left(shown, limit)
         if report is NEVER_PAID and shown:
