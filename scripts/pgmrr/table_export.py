@@ -109,6 +109,8 @@ _NOTES = {
     "text in csv": "that begins with = + - @, a tab or a carriage return has a single quote before it, so that "
     "spreadsheets do not run it; JSON lines and Parquet hold it as it is",
     "lists in csv": "as JSON",
+    "amounts in parquet": "decimals with as many places as the column has in this export; of more than 38 digits, "
+    "which only products of shares have, the first 38, rounded",
 }
 
 
