@@ -11,8 +11,8 @@ from pgmrr.cli import app
 from pgmrr.confidential import hide
 from pgmrr.database import for_chosen
 from pgmrr.errors import PgmrrError
-from pgmrr.show import printable
 from pgmrr.sessions import explained
+from pgmrr.show import printable
 
 _LONGEST = 2000  # characters of a message
 

@@ -57,12 +57,13 @@ class Source:
     """A file read in chunks, and what is known of it so far: its bytes, their hash, and its lines."""
 
     def __init__(self, stream: BufferedIOBase, watch: Callable[[int], None]) -> None:
-        """``watch`` is called with the number of bytes read, chunk by chunk."""
+        """``watch`` is called with the number of lines read, chunk by chunk."""
         self._stream = stream
         self._watch = watch
         self._unread = b""
         self._hash = hashlib.sha256()
         self.bytes = 0
+        self._lines = 0  # near enough to watch
 
     @property
     def sha256(self) -> str:
@@ -77,7 +78,8 @@ class Source:
         chunk = self._stream.read(CHUNK)
         self._hash.update(chunk)
         self.bytes += len(chunk)
-        self._watch(self.bytes)
+        self._lines += chunk.count(b"\n")
+        self._watch(self._lines)
         return chunk
 
     def unread(self, chunk: bytes) -> None:

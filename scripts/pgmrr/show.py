@@ -4,7 +4,6 @@ Here, and only here, figures are rounded: money to cents, shares to a tenth of a
 in tables and to six digits elsewhere. Data go to stdout, everything else to stderr.
 """
 
-import csv
 import io
 import json
 import os
@@ -19,13 +18,17 @@ from enum import StrEnum
 from typing import Any
 
 from rich.align import Align, AlignMethod
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Moving
 from rich.table import Table
 from rich.text import Text
 
 from pgmrr.confidential import hide
+from pgmrr.csv_safety import csv_writer, safe_text
+from pgmrr.meters import Watch
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
@@ -168,6 +171,11 @@ def rows(
         note(empty)
 
 
+def fitting(found: Sequence[Row], *choices: Sequence[Column]) -> Sequence[Column]:
+    """The first of the choices of columns of which a table fits, or the last."""
+    return next((columns for columns in choices if width(table(found, columns)) <= out.width), choices[-1])
+
+
 def is_narrow(columns: int) -> bool:
     """Whether what is printed is to fit less than so many columns: those of the terminal, or of COLUMNS."""
     return (out.is_terminal or "COLUMNS" in os.environ) and out.width < columns
@@ -195,9 +203,9 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(found: Sequence[Row], names: Sequence[str]) -> None:
-    """Print rows as CSV with a header, also where there are none."""
+    """Print rows as CSV with a header, also where there are none; no text runs in a spreadsheet."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv_writer(buffer)
     headings = list(found[0]) if found else list(names)
     writer.writerow(headings)
     writer.writerows([_csv_value(row[name]) for name in headings] for row in found)
@@ -240,6 +248,8 @@ def _csv_value(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=_json_value)
+    if isinstance(value, str):
+        return safe_text(value)
     return "" if value is None else value
 
 
@@ -263,8 +273,15 @@ def progress() -> Iterator["Progress"]:
     if not err.is_terminal:
         yield Progress(note)
         return
-    with err.status("") as status:
-        yield Progress(lambda text: status.update(_said(text)))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        _Share(bar_width=20),
+        _Rows(),
+        TimeElapsedColumn(),
+    )
+    with Moving(*columns, console=err, transient=True) as moving:
+        yield MovingProgress(moving)
 
 
 @dataclass(frozen=True)
@@ -276,3 +293,42 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Say it."""
         self.say(text)
+
+
+class MovingProgress:
+    """Called with what is being done; on one line of a terminal it shows that, how long it takes, and how far it is."""
+
+    def __init__(self, moving: Moving) -> None:
+        self._moving = moving
+
+    def __call__(self, text: str) -> None:
+        """Begin a step."""
+        self.measure(text, None)
+
+    def measure(self, text: str, total: int | None) -> Watch:
+        """Begin a step that tells how far it is."""
+        for earlier in self._moving.task_ids:
+            self._moving.remove_task(earlier)
+        step = self._moving.add_task(_said(text).plain, total=total, rows=0)
+
+        def watch(rows: int, done: int = 0) -> None:
+            self._moving.update(step, completed=done, rows=rows)
+
+        return watch
+
+
+class _Share(BarColumn):
+    """A bar, where it is known how much there is."""
+
+    def render(self, task: Task) -> RenderableType:
+        return super().render(task) if task.total else Text("")
+
+
+class _Rows(ProgressColumn):
+    """How many rows are through, and how many in a second."""
+
+    def render(self, task: Task) -> Text:
+        rows = task.fields["rows"]
+        if not rows or not task.elapsed:
+            return Text("")
+        return Text(f"{rows:,} rows, {rows / task.elapsed:,.0f}/s")

@@ -7,14 +7,13 @@ import gzip
 import hashlib
 import json
 import logging
-import time
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
@@ -25,6 +24,7 @@ from pgmrr.confidential import keep
 from pgmrr.csv_tokens import Header, LineCounter, NotCsvError, Row, Source
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
+from pgmrr.meters import Watch, meter
 from pgmrr.parquet import ParquetRows
 from pgmrr.rows import only_row
 from pgmrr.sessions import explained
@@ -36,6 +36,9 @@ _STAGE = b"select pipeline.stage_file(%s, %s, %s, %s, %s, %s, %s, %s)"
 _UNDEFINED_TABLE = b"42P01"
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
+_STEP = 1000  # rows between two looks at how far it is
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,11 @@ class CsvFile(Input):
     @contextmanager
     def _opened(self, what: str) -> Iterator[Source]:
         with self.path.open("rb") as stream:
-            watch = _percents(what, stream, self.path.stat().st_size, self._progress)
+            watch = meter(self._progress, what, self.path.stat().st_size)
             is_compressed = stream.read(len(_GZIP)) == _GZIP
             stream.seek(0)
-            yield Source(gzip.GzipFile(fileobj=stream) if is_compressed else stream, watch)
+            unpacked = gzip.GzipFile(fileobj=stream) if is_compressed else stream
+            yield Source(unpacked, lambda lines: watch(lines, stream.tell()))
 
 
 class ParquetFile(Input):
@@ -185,7 +189,7 @@ class ParquetFile(Input):
 
     def copy_to(self, connection: psycopg.Connection) -> None:
         """Stream the rows of the file; their numbers stand for lines."""
-        self._progress(f"reading {self.name}")
+        watch = meter(self._progress, f"reading {self.name}")
         with self.path.open("rb") as stream:
             while chunk := stream.read(csv_tokens.CHUNK):
                 self._hash.update(chunk)
@@ -193,7 +197,7 @@ class ParquetFile(Input):
             try:
                 with connection.cursor() as cursor:
                     statement = self._stage(cursor, parquet.names, ",", 1, True)
-                    _copy_rows(cursor, statement, parquet.rows())
+                    _copy_rows(cursor, statement, _watched(parquet.rows(), watch))
                     rows = cursor.rowcount
             except psycopg.errors.ProgramLimitExceeded:
                 raise _too_wide(self.name, Header(parquet.names, ",", 1)) from None
@@ -239,12 +243,12 @@ class Query(Input):
 
     def copy_to(self, connection: psycopg.Connection) -> None:
         """Stream the rows; their numbers stand for lines. The source is read in a read-only transaction."""
-        self._progress(f"reading {self.name}")
+        watch = meter(self._progress, f"reading {self.name}")
         with self._session() as session, connection.cursor() as target:
             names = self._names(session)
             statement = self._stage(target, names, ",", 1, False)
             with target.copy(statement) as incoming:
-                for chunk in self._chunks(session):
+                for chunk in _watched(self._chunks(session), watch):
                     incoming.write(chunk)
             if not target.rowcount:
                 raise PgmrrError(f"{self.name} returns no rows", "check the query and the database it runs on")
@@ -331,15 +335,9 @@ def _too_wide(name: str, header: Header) -> PgmrrError:
     )
 
 
-def _percents(what: str, stream: BinaryIO, size: int, progress: Progress) -> Callable[[int], None]:
-    """Tells what is being read, and every few seconds how much of it was."""
-    told_at = time.monotonic()
-    progress(what)
-
-    def watch(_: Any) -> None:
-        nonlocal told_at
-        if size and time.monotonic() - told_at > 2:
-            told_at = time.monotonic()
-            progress(f"{what}: {100 * stream.tell() // size} %")
-
-    return watch
+def _watched(rows: Iterator[T], watch: Watch) -> Iterator[T]:
+    """The rows, counted."""
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % _STEP == 0:
+            watch(number)

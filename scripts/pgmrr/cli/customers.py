@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pgmrr import show
+from pgmrr.cli import completion
 from pgmrr.cli.options import As, Day, Name, Url, day_of
 from pgmrr.database import choose, reading
 from pgmrr.reports import note_coverage
@@ -59,7 +60,11 @@ def cohorts(
 @app.command(epilog="Example: pgmrr segment company_size 2024-06-30")
 def segment(
     attribute: Annotated[
-        str | None, typer.Argument(help="currency, term, price_band or one of the customers; without one, the list.")
+        str | None,
+        typer.Argument(
+            help="currency, term, price_band or one of the customers; without one, the list.",
+            autocompletion=completion.attributes,
+        ),
     ] = None,
     day: Day = None,
     limit: Annotated[int, typer.Option(min=1, help="How many segments a table shows.")] = 25,

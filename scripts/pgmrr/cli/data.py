@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pgmrr import migrations, rates, reports, show, simulation, stripe
+from pgmrr.cli import completion
 from pgmrr.cli.figures import print_report
 from pgmrr.cli.options import As, Complete, Name, Url, day
 from pgmrr.database import Database, choose, for_chosen, reading, writing
@@ -122,7 +123,9 @@ def import_stripe(
 
 @app.command(epilog="Example: pgmrr settings time_zone Europe/Berlin")
 def settings(
-    setting: Annotated[str | None, typer.Argument(help="Name of a setting.")] = None,
+    setting: Annotated[
+        str | None, typer.Argument(help="Name of a setting.", autocompletion=completion.settings)
+    ] = None,
     value: Annotated[str | None, typer.Argument(help="Its new value; 'default' for the default.")] = None,
     history: Annotated[
         bool, typer.Option("--history", help="List every change of settings and rates: what, when, by whom.")

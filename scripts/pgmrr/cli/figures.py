@@ -1,5 +1,6 @@
 """Commands that print figures."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def mrr(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the charges behind it, with their invoices.")
     ] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw it by day, of the company or of a customer.")] = False,
     currency: Annotated[str | None, typer.Option(help="Convert to this currency.")] = None,
     as_of: Annotated[
         int | None,
@@ -40,17 +42,20 @@ def mrr(
     name: Name = None,
     format_: As = Format.table,
 ) -> None:
-    """Print MRR: by month, of the company on a day, or of a customer on a day."""
+    """Print MRR: by month, of the company on a day, or of a customer on a day; or draw it."""
     if customer and day is None and is_day(customer):
         customer, day = None, customer
+    if plot:
+        _require_all_days(day, explain, as_of is not None, format_ is not Format.table)
+        _print_plot(choose(url, name), customer, currency)
+        return
     if as_of is not None:
         _require_company(customer, currency, explain)
         _print_as_of(choose(url, name), as_of, day_named(day), format_)
         return
     asked = {"customer": customer, "day": day_named(day), "currency": currency}
     with reading(choose(url, name)) as connection:
-        if currency and not customer and not day:
-            raise PgmrrError("--currency needs a day or a customer", "pgmrr mrr 2024-06-30 --currency EUR")
+        _require_day_or_customer(currency, customer or day)
         if explain and not customer:
             raise PgmrrError("--explain needs a customer", "pgmrr mrr CUSTOMER DAY --explain")
         if customer:
@@ -60,8 +65,7 @@ def mrr(
         else:
             report = reports.MONTHLY
         found = report.ask(connection, asked if report is not reports.MONTHLY else ())
-        if customer and not found:
-            raise PgmrrError(f"there is no customer {customer!r}", "list the biggest ones: pgmrr top")
+        _require_found(customer, found)
         if explain:
             report = reports.EXPLAIN
             charges = report.ask(connection, asked)
@@ -94,7 +98,7 @@ def churn(
         print_report(TRAILING if trailing else reports.RETENTION_MONTHLY, url, name, format_, {"day": None})
         return
     if not trailing:
-        print_report(reports.RETENTION_MONTHLY, url, name, format_)
+        print_report(reports.RETENTION_MONTHLY, url, name, format_, None, reports.RETENTION_NARROW)
         show.out.print()
     with reading(choose(url, name)) as connection:
         print_trailing(connection, TRAILING.ask(connection, {"day": None}))
@@ -157,13 +161,48 @@ def print_report(
     name: str | None,
     format_: Format,
     parameters: dict[str, object] | None = None,
+    narrow: Sequence[show.Column] | None = None,
 ) -> None:
-    """Ask a report of the database and print it."""
+    """Ask a report of the database and print it; with ``narrow`` columns where a table is too wide for its own."""
     with reading(choose(url, name)) as connection:
         found = report.ask(connection, parameters or ())
-        show.rows(found, report.columns, format_, report.heading(connection), report.empty)
+        columns = report.columns
+        if narrow and format_ is Format.table:
+            columns = show.fitting(found, columns, narrow)
+        show.rows(found, columns, format_, report.heading(connection), report.empty)
         if not found and report.is_clipped:
             reports.note_coverage(connection)
+
+
+def _print_plot(database: Database, customer: str | None, currency: str | None) -> None:
+    """Draw MRR by day: of the customer, where there is one, else of the company."""
+    with reading(database) as connection:
+        _require_day_or_customer(currency, customer)
+        if not customer:
+            title = f"MRR, {reports.reporting_currency(connection)} a month"
+            reports.print_plot(connection, reports.DAILY.ask(connection), title)
+            return
+        asked = {"customer": customer, "day": None, "currency": currency}
+        found = reports.CUSTOMER_AT.ask(connection, asked)
+        _require_found(customer, found)
+        title = f"MRR of {found[0]['name']}, {found[0]['currency']} a month"
+        reports.print_plot(connection, reports.CUSTOMER_DAILY.ask(connection, asked), title)
+
+
+def _require_found(customer: str | None, found: Sequence[show.Row]) -> None:
+    if customer and not found:
+        raise PgmrrError(f"there is no customer {customer!r}", "list the biggest ones: pgmrr top")
+
+
+def _require_day_or_customer(currency: str | None, either: str | None) -> None:
+    if currency and not either:
+        raise PgmrrError("--currency needs a day or a customer", "pgmrr mrr 2024-06-30 --currency EUR")
+
+
+def _require_all_days(*others: object) -> None:
+    """Raise PgmrrError where anything is asked with --plot that is not about all days."""
+    if any(others):
+        raise PgmrrError("--plot draws all days", "pgmrr mrr --plot, or pgmrr mrr CUSTOMER --plot")
 
 
 def _require_company(*others: object) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pgmrr.cli import completion
 from pgmrr.errors import PgmrrError
 from pgmrr.show import Format
 
@@ -12,7 +13,10 @@ Url = Annotated[
     str | None,
     typer.Option("--database", envvar="DATABASE_URL", show_envvar=True, help="URL of your own database."),
 ]
-Name = Annotated[str | None, typer.Option("--db", help="Database on the embedded server. [default: abc]")]
+Name = Annotated[
+    str | None,
+    typer.Option("--db", help="Database on the embedded server. [default: abc]", autocompletion=completion.databases),
+]
 As = Annotated[Format, typer.Option("--format", help="How to print.")]
 Complete = Annotated[
     bool, typer.Option("--complete-history", help="The data hold the company's whole life, not a part of it.")

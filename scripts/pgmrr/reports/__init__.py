@@ -8,8 +8,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rich.table import Table
+from rich.text import Text
 
 from pgmrr import show
+from pgmrr.plots import plot
 from pgmrr.reports.report import Connection, Report, reporting_currency
 from pgmrr.show import Column, Format, Kind, Row
 
@@ -84,6 +86,19 @@ FATES = Report(
         Column("total", "Total billed", Kind.money),
     ],
     "no invoices",
+)
+
+DAILY = Report("select day, closing as mrr from kpi.mrr_daily order by day", [], "no day is covered")
+
+CUSTOMER_DAILY = Report(
+    """
+    select d.day::date as day, kpi.mrr_at(%(customer)s, d.day::date, %(currency)s) as mrr
+    from kpi.coverage v
+    cross join generate_series(v.observed_from, v.complete_through, interval '1 day') d (day)
+    order by d.day
+    """,
+    [],
+    "no day is covered",
 )
 
 CUSTOMER_AT = Report(
@@ -183,6 +198,12 @@ RETENTION_MONTHLY = Report(
     title="Churn and retention by month; ARPA and LTV in {currency}",
     is_clipped=True,
 )
+
+# Where a terminal has no room for all: amounts without cents.
+RETENTION_NARROW = [
+    replace(column, kind=Kind.units if column.kind is Kind.money else column.kind)
+    for column in RETENTION_MONTHLY.columns
+]
 
 BIGGEST = Report(
     """
@@ -341,6 +362,21 @@ def print_kpis(connection: Connection, format_: Format) -> None:
         unpaid = show.text_of(monthly[-1]["unpaid"], Kind.units)
         show.paragraph(f"Of the last closing, {unpaid} ({share}) rests on invoices that are open or drafts.")
     print_coverage(coverage)
+
+
+def print_plot(connection: Connection, days: Sequence[Row], title: str) -> None:
+    """Draw MRR by day, and say what the columns are."""
+    if not days:
+        show.note(DAILY.empty)
+        note_coverage(connection)
+        return
+    drawn = plot({row["day"]: row["mrr"] for row in days}, show.out.width)
+    show.out.print(Text(title, style="bold"))
+    for line in drawn.lines:
+        show.out.print(Text(line), no_wrap=True)
+    column = "A column is a day" if drawn.days == 1 else f"A column is {drawn.days} days, as high as MRR on the last"
+    show.paragraph(f"{column}; · where nothing is covered, which is no 0.")
+    print_coverage(COVERAGE.ask(connection)[0])
 
 
 def note_coverage(connection: Connection) -> None:

@@ -4,6 +4,7 @@ Every figure is computed in SQL (schema ``kpi``); here it is only selected and l
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from pgmrr import show
@@ -107,6 +108,14 @@ BILLED = Report(
     "What became of the money that was billed, by month of the invoice, {currency} with taxes",
 )
 
+# Where a terminal has no room for all: of what is neither paid nor open, the shares alone.
+_NARROW_HEADINGS = {"uncollectible_share": "Uncol-\nlect.", "void_share": "Void"}
+_BILLED_NARROW = [
+    replace(column, heading=_NARROW_HEADINGS.get(column.name, column.heading))
+    for column in BILLED.columns
+    if column.name not in ("late", "uncollectible", "void")
+]
+
 BILLED_IN_ALL = Report(
     """
     select 'All' as label, sum(invoices_billed) as invoices_billed, sum(billed) as billed,
@@ -180,6 +189,9 @@ REPLACEMENTS = Report(
     "no one-off looks like the replacement of a void invoice",
     "One-offs that may replace void or uncollectible invoices",
 )
+
+# What goes where a terminal has no room for all: ids are never cut.
+_SPARE = {"stale_drafts": ("age_days",), "possible_replacements": ("issued_on", "replaced_status")}
 
 ENGAGEMENT = Report(
     """
@@ -363,7 +375,8 @@ def print_unpaid(connection: Connection, format_: Format, limit: int) -> None:
         )
         return
     shown = [*monthly, *BILLED_IN_ALL.ask(connection)] if monthly and format_ is Format.table else monthly
-    show.rows(shown, BILLED.columns, format_, BILLED.heading(connection), BILLED.empty)
+    columns = show.fitting(shown, BILLED.columns, _BILLED_NARROW) if format_ is Format.table else BILLED.columns
+    show.rows(shown, columns, format_, BILLED.heading(connection), BILLED.empty)
     if format_ is Format.csv or not monthly:
         return
     if any(not row["is_whole"] for row in monthly):
@@ -372,10 +385,12 @@ def print_unpaid(connection: Connection, format_: Format, limit: int) -> None:
         "Billed is paid + open + uncollectible, and these shares are of it; void was cancelled, its share is of billed "
         "and void; drafts are not billed yet."
     )
-    for report, found in lists.values():
+    for name, (report, found) in lists.items():
         shown = [row for row in found if row["total"]] if report is DRAFTS else found
         show.out.print()
-        show.rows(shown[:limit], report.columns, format_, report.heading(connection), report.empty)
+        fewer = [column for column in report.columns if column.name not in _SPARE.get(name, ())]
+        columns = show.fitting(shown[:limit], report.columns, fewer)
+        show.rows(shown[:limit], columns, format_, report.heading(connection), report.empty)
         _say_what_is_left(shown, limit)
         if report is NEVER_PAID and shown:
             (total,) = NEVER_PAID_IN_ALL.ask(connection)
