@@ -1,12 +1,13 @@
-"""Text in CSV files that a spreadsheet may open."""
+"""Text in CSV files that a spreadsheet shows and does not run."""
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe_text(value: str) -> str:
-    """The text as a spreadsheet shows it and never runs it: behind a single quote where it may be a formula.
+    """The text, with a single quote before it where a spreadsheet would take it for a formula.
 
-    It is for text alone: numbers, negative ones too, stay as they are.
+    Formulas begin with ``=``, ``+``, ``-`` or ``@``, and some programs look for them behind a tab or a carriage
+    return. It is for text alone: a negative number is a number. A reader that wants the text back takes the quote
+    away where one of these signs follows it.
     """
-    return f"'{value}" if value.startswith(_STARTS_A_FORMULA) else value
+    return f"'{value}" if value.startswith(_FORMULA) else value
