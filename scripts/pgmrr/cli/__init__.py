@@ -2,7 +2,7 @@
 
 import typer
 
-from pgmrr.cli import analysis, customers, data, export, figures, forecast, history, quarantine, server, sources
+from pgmrr.cli import analysis, customers, data, export, figures, forecast, history, quarantine, report, server, sources
 
 app = typer.Typer(
     help="Revenue metrics from billing data, inside PostgreSQL.",
@@ -10,6 +10,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data, sources, quarantine, history, figures, customers, analysis, forecast, export, server):
+for part in (data, sources, quarantine, history, figures, customers, analysis, forecast, export, report, server):
     app.registered_commands += part.app.registered_commands
     app.registered_groups += part.app.registered_groups
