@@ -2,7 +2,20 @@
 
 import typer
 
-from pgmrr.cli import analysis, customers, data, export, figures, forecast, history, quarantine, serve, server, sources
+from pgmrr.cli import (
+    analysis,
+    customers,
+    data,
+    export,
+    figures,
+    forecast,
+    history,
+    quarantine,
+    report,
+    serve,
+    server,
+    sources,
+)
 
 app = typer.Typer(
     help="Revenue metrics from billing data, inside PostgreSQL.",
@@ -10,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data, sources, quarantine, history, figures, customers, analysis, forecast, export, serve, server):
+parts = (data, sources, quarantine, history, figures, customers, analysis, forecast, export, report, serve, server)
+for part in parts:
     app.registered_commands += part.app.registered_commands
     app.registered_groups += part.app.registered_groups
