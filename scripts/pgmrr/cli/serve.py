@@ -46,7 +46,11 @@ def serve(
     with _listening(host, port) as listener:
         address = f"http://{_in_url(host)}:{listener.getsockname()[1]}"
         show.note(f"serving {database.shown}; Ctrl-C ends it")
-        show.note(f"the API: {address}/api")
+        if made.state.has_pages:
+            show.note(f"the page: {address}/")
+        else:
+            show.note("no page: it needs the packages of ./build.sh report, or pip install 'pgmrr[report]'")
+        show.note(f"the API:  {address}/api")
         _run(made, listener)
     show.note("stopped")
 

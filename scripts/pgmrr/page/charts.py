@@ -66,7 +66,7 @@ def sparkline(rows: Rows, *, field: str, height: int = 36) -> alt.LayerChart:
 
 def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
     """MRR by ``day`` (``closing``), its ``unpaid`` part apart, and the days of ``shades`` on which data can't say."""
-    series = {"MRR": "mrr", "of it unpaid": "unpaid"} if any(row["unpaid"] for row in rows) else {"MRR": "mrr"}
+    series = {"MRR": "mrr", "of it unpaid": "unpaid"} if any(row.get("unpaid") for row in rows) else {"MRR": "mrr"}
     colours = _colours(series)
     base = _day_chart(rows)
     y = alt.Y("closing:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=5))
@@ -84,7 +84,8 @@ def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
         layers.append(base.mark_line(opacity=0).encode(y="unpaid:Q", color=alt.datum("of it unpaid", scale=colours)))
     else:
         layers[-1] = layers[-1].encode(color=alt.datum("MRR", scale=colours, legend=None))
-    layers += _hover(base, "closing", [("closing", "MRR", _CENTS), ("unpaid", "of it unpaid", _CENTS)])
+    told = [("closing", "MRR", _CENTS), ("unpaid", "of it unpaid", _CENTS)]
+    layers += _hover(base, "closing", told if any("unpaid" in row for row in rows) else told[:1])
     return alt.layer(*layers).properties(width="container", height=300)
 
 

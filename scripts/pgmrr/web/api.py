@@ -2,35 +2,22 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from pgmrr.web import openapi
+from pgmrr.web.answering import Handler, Made, Make, handler
 from pgmrr.web.answers import Answers
-from pgmrr.web.asking import Page, State, ask_csv, ask_rows, ask_value, read_state
-from pgmrr.web.guard import LOG
-from pgmrr.web.http import CSV, HTML, JSON, Problem, accepted, is_known, problem_of, tag_of
+from pgmrr.web.asking import Page, State, ask_csv, ask_rows, ask_value
+from pgmrr.web.http import CSV, HTML, JSON, Problem, accepted
 from pgmrr.web.index import index
 from pgmrr.web.pool import Connection, Pool
 from pgmrr.web.surface import Endpoint, read_surface
 from pgmrr.web.values import MalformedError, check_value, read_query, whole_number
-
-Handler = Callable[[Request], Response]
-
-
-@dataclass(frozen=True)
-class Made:
-    """A body, its headers beside Content-Type, and that."""
-
-    body: str
-    type: str
-    headers: Mapping[str, str]
 
 
 class Api:
@@ -62,39 +49,17 @@ class Api:
                 self._surface, self._code = read_surface(connection), state.code
             return self._surface
 
-    def _handler(self, make: Callable[[Request, Connection, State], Made]) -> Handler:
-        """A function that answers a request: with what is known already, with what is made, or with a problem."""
-
-        def answer(request: Request) -> Response:
-            try:
-                with self._pool.reading() as connection:
-                    state = read_state(connection)
-                    tag = tag_of(state, request, request.headers.get("accept", ""))
-                    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
-                    if is_known(request, tag):
-                        return Response(None, HTTPStatus.NOT_MODIFIED, headers)
-                    kept = self._answers.get(tag)
-                    if kept is None:
-                        made = make(request, connection, state)
-                        kept = made.body.encode(), {"Content-Type": made.type, **made.headers}
-                        self._answers.keep(tag, *kept)
-                    return Response(kept[0], HTTPStatus.OK, {**headers, **kept[1]})
-            except Exception as error:
-                problem = problem_of(error)
-                if problem.status is HTTPStatus.INTERNAL_SERVER_ERROR:
-                    LOG.exception("%s", request.url.path)
-                return problem.response()
-
-        return answer
+    def _handler(self, make: Make) -> Handler:
+        return handler(self._pool, self._answers, make)
 
     def _index(self, request: Request, connection: Connection, state: State) -> Made:
         accepted(request, [HTML])
-        return Made(index(self.surface(connection, state).values()), f"{HTML}; charset=utf-8", {})
+        return Made(index(self.surface(connection, state).values()), f"{HTML}; charset=utf-8")
 
     def _document(self, request: Request, connection: Connection, state: State) -> Made:
         accepted(request, [JSON])
         made = openapi.document(self.surface(connection, state), self._needs_token)
-        return Made(json.dumps(made, ensure_ascii=False, indent=1), JSON, {})
+        return Made(json.dumps(made, ensure_ascii=False, indent=1), JSON)
 
     def _ask(self, request: Request, connection: Connection, state: State) -> Made:
         surface = self.surface(connection, state)
@@ -104,7 +69,7 @@ class Api:
         type_ = accepted(request, [JSON, CSV])
         given, page = read_request(endpoint, request.scope["query_string"])
         if endpoint.is_scalar and type_ == JSON:
-            return Made(f'{{"value": {ask_value(connection, endpoint, given)}}}\n', JSON, {})
+            return Made(f'{{"value": {ask_value(connection, endpoint, given)}}}\n', JSON)
         ask = ask_rows if type_ == JSON else ask_csv
         answer = ask(connection, endpoint, given, page)
         next_ = _next_page(request.url.path, endpoint, given, page) if answer.has_more else None

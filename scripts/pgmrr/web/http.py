@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pgmrr import __version__
 from pgmrr.web.asking import State
 from pgmrr.web.pool import AwayError, BusyError
 from pgmrr.web.values import MalformedError
@@ -150,10 +151,10 @@ def _quality(type_: str, ranges: Sequence[tuple[str, float]]) -> float:
     return 0.0
 
 
-def tag_of(state: State, request: Request, *more: str) -> str:
-    """The ETag of the answer to a request: it begins with the last batch."""
-    asked = "\n".join([request.url.path, request.url.query, *more])
-    digest = hashlib.sha256(f"{state.data}\n{state.code}\n{asked}".encode()).hexdigest()
+def tag_of(state: State, request: Request) -> str:
+    """The ETag of the answer to a request: it begins with the last batch, and changes with all code."""
+    asked = [request.url.path, request.url.query, request.headers.get("accept", "")]
+    digest = hashlib.sha256("\n".join([__version__, state.data, state.code, *asked]).encode()).hexdigest()
     return f'"{state.batch}-{digest[:24]}"'
 
 
