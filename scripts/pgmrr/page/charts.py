@@ -5,6 +5,7 @@ with ``href`` becomes a link. Charts are as wide as their place.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import altair as alt
@@ -21,7 +22,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": FONT,
-    "padding": {"left": 0, "right": 8, "top": 6, "bottom": 0},
+    "padding": {"left": 0, "right": 8, "top": 6, "bottom": 4},
     "view": {"stroke": None, "continuousHeight": 260},
     "axis": {
         "labelColor": var("muted"),
@@ -34,7 +35,13 @@ CONFIG: dict[str, Any] = {
         "domain": False,
         "ticks": False,
     },
-    "axisX": {"grid": False, "domain": True, "domainColor": var("rule"), "labelOverlap": "greedy"},
+    "axisX": {
+        "grid": False,
+        "domain": True,
+        "domainColor": var("rule"),
+        "labelOverlap": "greedy",
+        "labelSeparation": 12,
+    },
     "legend": {
         "labelColor": var("ink"),
         "labelFontSize": 12,
@@ -58,9 +65,9 @@ _SHARE = ".1%"
 
 def sparkline(rows: Rows, *, field: str, height: int = 36) -> alt.LayerChart:
     """``field`` over ``day``, from zero, with a dot on the last value."""
-    line = _day_chart(rows).mark_line(color=var("mrr"), strokeWidth=1.5).encode(y=_bare(field))
+    line = _bare_chart(rows).mark_line(color=var("mrr"), strokeWidth=1.5).encode(y=_bare(field))
     dots = [row for row in rows if row[field] is not None][-1:]
-    dot = _day_chart(dots).mark_circle(color=var("mrr"), size=36, opacity=1).encode(y=_bare(field))
+    dot = _bare_chart(dots).mark_circle(color=var("mrr"), size=36, opacity=1).encode(y=_bare(field))
     return alt.layer(line, dot).properties(width="container", height=height)
 
 
@@ -69,7 +76,7 @@ def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
     series = {"MRR": "mrr", "of it unpaid": "unpaid"} if any(row.get("unpaid") for row in rows) else {"MRR": "mrr"}
     colours = _colours(series)
     base = _day_chart(rows)
-    y = alt.Y("closing:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=5))
+    y = alt.Y("closing:Q", title=f"{currency} a month", axis=_amounts())
     layers: list[Any] = [
         *_shaded(shades),
         base.mark_area(color=var("mrr"), opacity=0.13, interpolate="step-after").encode(y=y),
@@ -78,10 +85,9 @@ def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
     if len(series) > 1:
         layers.append(
             base.mark_area(interpolate="step-after", opacity=0.85).encode(
-                y=alt.Y("unpaid:Q"), fill=alt.datum("of it unpaid", scale=colours, legend=None)
+                y=alt.Y("unpaid:Q"), color=alt.datum("of it unpaid", scale=colours)
             )
         )
-        layers.append(base.mark_line(opacity=0).encode(y="unpaid:Q", color=alt.datum("of it unpaid", scale=colours)))
     else:
         layers[-1] = layers[-1].encode(color=alt.datum("MRR", scale=colours, legend=None))
     told = [("closing", "MRR", _CENTS), ("unpaid", "of it unpaid", _CENTS)]
@@ -97,7 +103,7 @@ def waterfall(rows: Rows, *, currency: str) -> alt.LayerChart:
         .mark_bar(width={"band": 0.7 if len({row["month"] for row in rows}) > 4 else 0.3})
         .encode(
             x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("change:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=6)),
+            y=alt.Y("change:Q", title=f"{currency} a month", axis=_amounts()),
             color=alt.Color("kind:N", sort=present, scale=_colours({kind: kind for kind in present})),
             order=alt.Order("place:Q"),
             tooltip=[
@@ -115,9 +121,9 @@ def waterfall(rows: Rows, *, currency: str) -> alt.LayerChart:
 def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = None) -> alt.LayerChart:
     """Shares by ``day`` (``value``), a line for each ``metric``; ``series`` names their colours."""
     base = _chart(rows)
-    y = alt.Y("value:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=reference is None))
+    y = alt.Y("value:Q", title=None, axis=_shares(), scale=alt.Scale(zero=reference is None))
     line = base.mark_line(point=alt.OverlayMarkDef(size=36, filled=True)).encode(
-        x=_day_axis(),
+        x=_day_axis(rows),
         y=y,
         color=alt.Color("metric:N", sort=list(series), scale=_colours(series)),
         tooltip=[
@@ -139,8 +145,8 @@ def cohorts(rows: Rows, *, axis: str, axis_title: str) -> alt.LayerChart:
     measure, scale = alt.param(name="measure", value="customers"), alt.param(name="scale", value="share")
     top = {name: max((row[name] for row in rows), default=0) or 1 for name in ("customers", "mrr")}
     columns = len({row[axis] for row in rows})
-    share = f"(measure === 'mrr' ? datum.mrr_share : datum.customer_share)"
-    amount = f"(measure === 'mrr' ? datum.mrr : datum.customers)"
+    share = "(measure === 'mrr' ? datum.mrr_share : datum.customer_share)"
+    amount = "(measure === 'mrr' ? datum.mrr : datum.customers)"
     largest = f"(measure === 'mrr' ? {top['mrr']} : {top['customers']})"
     base = (
         _chart(rows)
@@ -169,13 +175,17 @@ def cohorts(rows: Rows, *, axis: str, axis_title: str) -> alt.LayerChart:
     )
     # Words only where they have room.
     text = base.mark_text(fontSize=11, opacity=alt.expr(f"width / {columns} >= 26 ? 1 : 0")).encode(text="shown:N")
-    return alt.layer(cells, text).add_params(measure, scale).properties(width="container", height=alt.Step(24))
+    return (
+        alt.layer(cells, text)
+        .add_params(measure, scale)
+        .properties(width="container", height=24 * len({row["cohort_name"] for row in rows}))
+    )
 
 
 def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> alt.LayerChart:
     """MRR by ``day``, with the days of ``marked`` on it and who made them (``drivers``)."""
     base = _day_chart(rows)
-    y = alt.Y("closing:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=5))
+    y = alt.Y("closing:Q", title=f"{currency} a month", axis=_amounts(), scale=alt.Scale(zero=False))
     line = base.mark_line(color=var("muted"), strokeWidth=1.5, interpolate="step-after").encode(y=y)
     points = (
         _day_chart(marked)
@@ -187,7 +197,7 @@ def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> alt.L
                 scale=alt.Scale(
                     domain=["more than expected", "less than expected"], range=["triangle-up", "triangle-down"]
                 ),
-                legend=alt.Legend(symbolStrokeColor=var("mark"), symbolFillColor=var("surface")),
+                legend=None,
             ),
             tooltip=[
                 alt.Tooltip("day:N", title="Day"),
@@ -205,7 +215,7 @@ def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> alt.L
 def trajectory(rows: Rows, *, unpaid: bool = False) -> alt.LayerChart:
     """A customer's MRR by ``day``, from zero."""
     colour = var("unpaid") if unpaid else var("mrr")
-    base = _day_chart(rows)
+    base = _bare_chart(rows)
     area = base.mark_area(color=colour, opacity=0.13, interpolate="step-after").encode(y=_bare("mrr"))
     line = base.mark_line(color=colour, strokeWidth=1.5, interpolate="step-after").encode(
         y=_bare("mrr"),
@@ -217,8 +227,8 @@ def trajectory(rows: Rows, *, unpaid: bool = False) -> alt.LayerChart:
 def concentration(rows: Rows) -> alt.LayerChart:
     """The share of MRR (``cumulative_share``) that the largest customers (``customer_share``) bring."""
     base = _chart(rows).encode(
-        x=alt.X("customer_share:Q", title="Customers, the largest first", axis=alt.Axis(format=".0%", tickCount=5)),
-        y=alt.Y("cumulative_share:Q", title="Share of MRR", axis=alt.Axis(format=".0%", tickCount=5)),
+        x=alt.X("customer_share:Q", title="Customers, the largest first", axis=_shares()),
+        y=alt.Y("cumulative_share:Q", title="Share of MRR", axis=_shares()),
     )
     equal = _chart([{"x": 0, "y": 0}, {"x": 1, "y": 1}]).mark_line(
         color=var("muted"), strokeWidth=1, strokeDash=[4, 3]
@@ -234,11 +244,12 @@ def concentration(rows: Rows) -> alt.LayerChart:
     return alt.layer(equal, curve, hit).properties(width="container", height=260)
 
 
-def segments(rows: Rows, *, currency: str) -> alt.LayerChart:
-    """MRR by ``segment``, the largest first, with its share beside the bar."""
+def segments(rows: Rows) -> alt.LayerChart:
+    """MRR by ``segment``, with ``words`` beside each bar."""
+    room = max((row["mrr"] for row in rows), default=0) * 1.7  # for the words beside the longest bar
     base = _chart(rows).encode(
         y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=140)),
-        x=alt.X("mrr:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=4, grid=True)),
+        x=alt.X("mrr:Q", axis=None, scale=alt.Scale(domain=[0, room or 1])),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
             alt.Tooltip("mrr:Q", title="MRR", format=_CENTS),
@@ -248,14 +259,14 @@ def segments(rows: Rows, *, currency: str) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(color=var("mrr"), height={"band": 0.6})
-    words = base.mark_text(align="left", dx=5).encode(text=alt.Text("share:Q", format=_SHARE))
-    return alt.layer(bars, words).properties(width="container", height=alt.Step(28))
+    words = base.mark_text(align="left", dx=5).encode(text="words:N")
+    return alt.layer(bars, words).properties(width="container", height=28 * len(rows))
 
 
 def forecast(rows: Rows, *, currency: str, history: Rows) -> alt.LayerChart:
     """MRR that was (``history``) and that may come: ``point``, in its 80 % and 95 % intervals."""
     base = _day_chart(rows)
-    y = alt.Y("low_95:Q", title=f"{currency} a month", axis=alt.Axis(format="~s", tickCount=5))
+    y = alt.Y("low_95:Q", title=f"{currency} a month", axis=_amounts(), scale=alt.Scale(zero=False))
     was = _day_chart(history).mark_line(color=var("mrr"), interpolate="step-after").encode(y=alt.Y("closing:Q"))
     wide = base.mark_area(color=var("mrr"), opacity=0.12).encode(y=y, y2="high_95:Q")
     narrow = base.mark_area(color=var("mrr"), opacity=0.22).encode(y=alt.Y("low_80:Q"), y2="high_80:Q")
@@ -282,7 +293,7 @@ def backtest(rows: Rows, *, grain: str) -> alt.Chart:
         .mark_line(point=alt.OverlayMarkDef(size=36, filled=True))
         .encode(
             x=alt.X("periods_ahead:O", title=f"{grain}s ahead", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("mape:Q", title="Mean error", axis=alt.Axis(format=".0%", tickCount=4)),
+            y=alt.Y("mape:Q", title="Mean error", axis=_shares()),
             color=alt.Color("method:N", sort=list(series), scale=_colours(series)),
             tooltip=[
                 alt.Tooltip("method:N", title="Forecast"),
@@ -300,13 +311,35 @@ def _chart(rows: Rows) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=list(rows)))
 
 
-def _day_axis() -> alt.X:
+def _day_axis(rows: Rows) -> alt.X:
     """Days are days, whatever the reader's time zone: they are read and shown as UTC."""
-    return alt.X("day:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=8))
+    days = [date.fromisoformat(row["day"]) for row in rows]
+    is_long = (max(days) - min(days)).days > 100 if days else True
+    words = "datum.index === 0 || utcmonth(datum.value) === 0 ? '%b %Y' : '%b'" if is_long else "'%-d %b'"
+    return alt.X(
+        "day:T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(tickCount=8, labelExpr=f"utcFormat(datum.value, {words})"),
+    )
 
 
 def _day_chart(rows: Rows) -> alt.Chart:
-    return _chart(rows).encode(x=_day_axis())
+    return _chart(rows).encode(x=_day_axis(rows))
+
+
+def _bare_chart(rows: Rows) -> alt.Chart:
+    return _chart(rows).encode(x=alt.X("day:T", scale=alt.Scale(type="utc"), axis=None))
+
+
+def _amounts() -> alt.Axis:
+    """Thousands as k, millions as M; zero as it is."""
+    return alt.Axis(format="~s", tickCount=5, labelExpr="datum.value === 0 ? '0' : datum.label")
+
+
+def _shares() -> alt.Axis:
+    """Shares in percent."""
+    return alt.Axis(tickCount=5, labelExpr="format(datum.value * 100, '~r') + ' %'")
 
 
 def _bare(field: str) -> alt.Y:

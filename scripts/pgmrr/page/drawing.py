@@ -13,7 +13,7 @@ from pgmrr.page import charts
 from pgmrr.page.model import Customer, Figure, Links, Movements, Page
 from pgmrr.page.palette import LIGHT, painted
 
-_WIDTH = {False: 960, True: 320}  # of a picture in pixels, by whether the figure is small
+_WIDTH = {"wide": 960, "medium": 480, "small": 320}  # of a picture in pixels
 _PIXELS = 2  # a PNG has two for each of them, for sharp screens and paper
 
 
@@ -29,7 +29,7 @@ def write_pictures(page: Page, directory: Path) -> list[Path]:
     written = []
     for figure in figures(page):
         spec = specification(figure)
-        spec.update(width=_WIDTH[figure.is_small], background=LIGHT["surface"], padding=16, title=_title(figure))
+        spec.update(width=_WIDTH[figure.size], background=LIGHT["surface"], padding=16, title=_title(figure))
         spec["config"] = {**charts.CONFIG, "font": "sans-serif"}
         text = painted(json.dumps(spec))
         png, svg = (directory / f"{figure.name}.{ending}" for ending in ("png", "svg"))

@@ -1,6 +1,8 @@
 """The document: one file, in which everything is that the browser needs, and every text is escaped."""
 
 import json
+import re
+from datetime import UTC
 from functools import cache
 from html import escape
 from itertools import groupby
@@ -43,21 +45,21 @@ def _facts(page: Page) -> str:
     if page.first and page.last:
         facts.insert(0, ("MRR known and shown", f"{page.first} to {page.last}"))
     if page.batch_at:
-        facts.append(("Last batch", f"{page.batch_at:%Y-%m-%d %H:%M} UTC: {page.batch}"))
+        facts.append(("Last batch", f"{page.batch_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {page.batch}"))
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
 
 
 def _section(section: Section, live: Links | None) -> str:
     parts = [
         f'<h2 id="{section.key}-title">{escape(section.title)}</h2>',
-        f'<p class="says">{escape(section.says)}</p>',
+        f'<p class="says">{_prose(section.says)}</p>',
     ]
     if section.cards:
         parts.append(f'<div class="cards">{"".join(_card(card, live) for card in section.cards)}</div>')
-    for is_small, figures in groupby(section.figures, key=lambda figure: figure.is_small):
+    for size, figures in groupby(section.figures, key=lambda figure: figure.size):
         drawn = "".join(_figure(figure, live) for figure in figures)
-        parts.append(f'<div class="small">{drawn}</div>' if is_small else drawn)
-    parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
+        parts.append(drawn if size == "wide" else f'<div class="{size}">{drawn}</div>')
+    parts += [f'<p class="note">{_prose(note)}</p>' for note in section.notes]
     parts += [_table(table, live) for table in section.tables if table.is_open]
     behind = [_table(table, live) for table in section.tables if not table.is_open]
     if behind:
@@ -73,7 +75,8 @@ def _tables(number: int) -> str:
 
 def _card(card: Card, live: Links | None) -> str:
     return (
-        f'<div class="card"><h3>{escape(card.kpi)}</h3><p class="value">{escape(_minus(card.value))}</p>'
+        f'<div class="card"><h3>{escape(card.kpi)}</h3><p class="value">{escape(_minus(card.value))}'
+        f' <span class="unit">{escape(card.unit)}</span></p>'
         f"<p>{escape(_minus(card.change))}</p><p>{escape(_minus(card.second))}</p>"
         f"{_figure(card.figure, live) if card.figure else ''}"
         f'<p class="note">{escape(card.meaning)}</p></div>'
@@ -82,9 +85,10 @@ def _card(card: Card, live: Links | None) -> str:
 
 def _figure(figure: Figure, live: Links | None) -> str:
     switches = "".join(_switch(figure, switch) for switch in figure.switches)
-    caption = f"<figcaption>{escape(figure.caption)}</figcaption>" if figure.caption else ""
+    widest = f' style="max-width: {figure.widest}ch"' if figure.widest else ""
+    caption = f"<figcaption>{_prose(figure.caption)}</figcaption>" if figure.caption else ""
     return (
-        f'<figure id="figure-{figure.name}">{switches}{caption}'
+        f'<figure id="figure-{figure.name}"{widest}>{switches}{caption}'
         f'<div class="plot" role="img" aria-label="{escape(figure.label)}"></div>'
         f'<script type="application/json">{_json(specification(figure, live))}</script></figure>'
     )
@@ -136,6 +140,12 @@ def _side(column: Column) -> str:
 def _minus(text: str) -> str:
     """A figure with the sign for minus, as wide as a plus."""
     return text.replace("-", "−")
+
+
+def _prose(text: str) -> str:
+    """A sentence, in which no day, share or sign is torn from its figure."""
+    text = re.sub(r"(?<![\w-])-(?=\d)", "−", text).replace(" %", "\u00a0%")
+    return re.sub(r"\b\d{4}-\d\d(?:-\d\d)?\b", r'<span class="day">\g<0></span>', escape(text))
 
 
 def _json(value: object) -> str:

@@ -6,7 +6,7 @@ Nothing here knows HTML, and no figure is computed: values come from schema ``kp
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pgmrr.show import Column, Row
 
@@ -38,6 +38,8 @@ class Customer:
 
 Target = Movements | Customer
 
+Size = Literal["wide", "medium", "small"]
+
 
 class Links(Protocol):
     """Where a live page leads: a bar of a chart or a cell of a table becomes a link."""
@@ -59,7 +61,7 @@ class Switch:
 class Figure:
     """A chart: rows, and the function that draws them.
 
-    A row may hold a Target under ``target``. Small figures stand beside each other.
+    A row may hold a Target under ``target``. Figures of the same size that are not wide stand beside each other.
     """
 
     name: str
@@ -68,7 +70,8 @@ class Figure:
     rows: Sequence[Row]
     aside: Mapping[str, Any] = field(default_factory=dict)
     caption: str | None = None
-    is_small: bool = False
+    size: Size = "wide"
+    widest: int | None = None  # in letters, where a chart of few marks would be torn apart
     switches: Sequence[Switch] = ()
 
 
@@ -91,6 +94,7 @@ class Card:
 
     kpi: str
     value: str
+    unit: str
     change: str
     second: str
     meaning: str

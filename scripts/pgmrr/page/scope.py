@@ -12,6 +12,8 @@ from pgmrr.reports import COVERAGE
 from pgmrr.reports.report import Connection, reporting_currency
 from pgmrr.show import Kind, Row, text_of
 
+_POINTS = 120  # of a small curve, however long the history
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -31,6 +33,11 @@ class Scope:
     def money(self, value: Any) -> str:
         """An amount in a sentence: whole units, with the currency."""
         return f"{text_of(value, Kind.units)} {self.currency}"
+
+    @property
+    def step(self) -> int:
+        """Days from one point of a small curve to the next."""
+        return max(1, (self.last - self.first).days // _POINTS)
 
     @property
     def shades(self) -> list[dict[str, Any]]:

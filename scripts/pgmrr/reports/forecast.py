@@ -141,12 +141,20 @@ def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: 
         show.paragraph(why_taken(CHOICE.ask(connection)[0], reporting_currency(connection)))
     else:
         show.paragraph(f"By {method}.")
+    held = how_well_held(connection, method)
+    if held:
+        show.paragraph(f"{held} See: pgmrr forecast --backtest")
+
+
+def how_well_held(connection: Connection, method: str) -> str | None:
+    """How many intervals of a method held what came; None where no forecast of the past could be judged."""
     held = _HELD.ask(connection, {"method": method})[0]
-    if held["forecasts"]:
-        show.paragraph(
-            f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
-            f"{held['forecasts']:,} of its 80 % intervals held what came. See: pgmrr forecast --backtest"
-        )
+    if not held["forecasts"]:
+        return None
+    return (
+        f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
+        f"{held['forecasts']:,} of its 80 % intervals held what came."
+    )
 
 
 def explain_scenario(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:

@@ -3,7 +3,7 @@
 from pgmrr.page import charts
 from pgmrr.page.model import Figure, Section, Table
 from pgmrr.page.scope import Scope
-from pgmrr.reports.forecast import BACKTEST, CHOICE, RISKS, STATUS, why_taken
+from pgmrr.reports.forecast import BACKTEST, CHOICE, RISKS, STATUS, how_well_held, why_taken
 from pgmrr.show import Column, Kind
 
 _MONTHS = 6
@@ -36,8 +36,8 @@ def forecast(scope: Scope) -> Section:
     now, last = history[-1], rows[-1]
     start = {"day": now["day"], **dict.fromkeys(("point", "low_80", "high_80", "low_95", "high_95"), now["closing"])}
     says = (
-        f"If the future is like the past, MRR will be {scope.money(last['point'])} on {last['day']}: with a probability "
-        f"of 80 % between {scope.money(last['low_80'])} and {scope.money(last['high_80'])}."
+        f"If the future is like the past, MRR will be {scope.money(last['point'])} on {last['day']}: with a "
+        f"probability of 80 % between {scope.money(last['low_80'])} and {scope.money(last['high_80'])}."
     )
     (choice,) = CHOICE.ask(scope.connection)
     tried = BACKTEST.ask(scope.connection)
@@ -58,7 +58,8 @@ def forecast(scope: Scope) -> Section:
                 charts.forecast,
                 [start, *rows],
                 {"currency": scope.currency, "history": history},
-                caption="Line: what was. Dashed: the forecast, in its 80 % and 95 % intervals.",
+                caption="Line: what was. Dashed: the forecast, in its 80 % and 95 % intervals. "
+                "The axis does not begin at zero.",
             ),
             *(
                 [
@@ -106,7 +107,11 @@ def forecast(scope: Scope) -> Section:
                 tried,
             ),
         ],
-        notes=[status["explanation"], why_taken(choice, scope.currency)],
+        notes=[
+            *(filter(None, [how_well_held(scope.connection, rows[0]["method"])])),
+            why_taken(choice, scope.currency),
+            status["explanation"],
+        ],
     )
 
 

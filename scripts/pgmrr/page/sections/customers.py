@@ -12,7 +12,6 @@ from pgmrr.show import Column, Kind, Row, text_of
 _LARGEST = 10
 _MOST_SEGMENTS = 12
 _MOST_ATTRIBUTES = 8
-_POINTS = 120  # of a trajectory
 
 # A customer's MRR on some 120 days, the last day shown among them.
 _TRAJECTORIES = """
@@ -44,12 +43,11 @@ def biggest(scope: Scope) -> Section:
     title, call = "Biggest customers", f"kpi.biggest_customers('{scope.last}', {_LARGEST})"
     if not rows:
         return Section("biggest", title, f"Nobody pays on {scope.last}.", [call])
-    step = max(1, (scope.last - scope.first).days // _POINTS)
-    points = scope.ask(_TRAJECTORIES, ids=[row["customer_id"] for row in rows], step=step)
+    points = scope.ask(_TRAJECTORIES, ids=[row["customer_id"] for row in rows], step=scope.step)
     largest, last = rows[0], rows[-1]
     says = (
-        f"The largest is {_name(largest)} with {scope.money(largest['mrr'])} a month, {share(largest['share'])} of MRR; "
-        f"the first {len(rows)} bring {share(last['cumulative_share'])}."
+        f"The largest is {_name(largest)} with {scope.money(largest['mrr'])} a month, {share(largest['share'])} of "
+        f"MRR; the first {len(rows)} bring {share(last['cumulative_share'])}."
     )
     unpaid = [row for row in rows if row["unpaid"]]
     if unpaid:
@@ -70,8 +68,9 @@ def biggest(scope: Scope) -> Section:
                     for point in points
                     if point["customer_id"] == row["customer_id"]
                 ],
-                caption=f"{_name(row)} · {text_of(row['mrr'], Kind.units)}",
-                is_small=True,
+                {"unpaid": row["unpaid"] > 0},
+                caption=_caption(row),
+                size="small",
             )
             for row in rows
         ],
@@ -142,7 +141,11 @@ def segments(scope: Scope) -> Section:
     shown = attributes[:_MOST_ATTRIBUTES]
     found = {
         row["name"]: [
-            {**segment, "segment": "(no value)" if segment["segment"] is None else segment["segment"]}
+            {
+                **segment,
+                "segment": "(no value)" if segment["segment"] is None else segment["segment"],
+                "words": f"{text_of(segment['mrr'], Kind.units)}, {share(segment['share'])}",
+            }
             for segment in SEGMENTS.ask(scope.connection, {"attribute": row["name"], "day": scope.last})
         ]
         for row in shown
@@ -152,12 +155,10 @@ def segments(scope: Scope) -> Section:
         return Section("segments", "Segments", f"Nobody pays on {scope.last}.", ["kpi.attributes"])
     # Of a single segment there is nothing to compare: a sentence says it.
     several = {name: rows for name, rows in found.items() if len(rows) > 1}
-    largest = [
-        f"{share(rows[0]['share'])} of MRR is {name.replace('_', ' ')} {rows[0]['segment']}"
-        for name, rows in several.items()
-    ]
-    single = [
-        f"all of it is {name.replace('_', ' ')} {rows[0]['segment']}" for name, rows in found.items() if len(rows) == 1
+    parts = [
+        f"by {name.replace('_', ' ')}, {largest['segment']} brings {share(largest['share'])} of MRR"
+        for name, rows in found.items()
+        for largest in [max(rows, key=lambda row: row["mrr"])]
     ]
     notes = []
     if len(attributes) > len(shown):
@@ -166,7 +167,7 @@ def segments(scope: Scope) -> Section:
     return Section(
         "segments",
         "Segments",
-        f"{_sentence([*largest, *single])}.",
+        f"{_sentence(parts)}.",
         [f"kpi.segment('{name}', '{scope.last}')" for name in found],
         [
             Figure(
@@ -174,9 +175,8 @@ def segments(scope: Scope) -> Section:
                 f"MRR by {name}: " + ", ".join(f"{row['segment']} {share(row['share'])}" for row in rows[:3]),
                 charts.segments,
                 rows[:_MOST_SEGMENTS],
-                {"currency": scope.currency},
                 caption=f"By {name.replace('_', ' ')}",
-                is_small=True,
+                size="medium",
             )
             for place, (name, rows) in enumerate(several.items(), 1)
         ],
@@ -200,10 +200,16 @@ def _table(name: str, rows: Sequence[Row], scope: Scope) -> Table:
     )
 
 
+def _caption(row: Row) -> str:
+    """Who, how much, and how much of it is unpaid."""
+    unpaid = f", unpaid {text_of(row['unpaid'], Kind.units)}" if row["unpaid"] else ""
+    return f"{_name(row)}: {text_of(row['mrr'], Kind.units)}{unpaid}"
+
+
 def _name(row: Row) -> str:
     return row["name"] or row["customer_id"]
 
 
 def _sentence(parts: Sequence[str]) -> str:
-    text = ", ".join(parts)
+    text = "; ".join(parts)
     return text[:1].upper() + text[1:]

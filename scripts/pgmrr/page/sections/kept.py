@@ -34,6 +34,7 @@ _KEPT = {"NRR": ("nrr", "mrr"), "GRR": ("grr", "expansion")}
 _LOST = {"Customer churn": ("customer_churn_rate", "churn"), "Gross MRR churn": ("gross_mrr_churn_rate", "contraction")}
 
 _MEASURES = {"customers": "customers", "mrr": "MRR"}
+_CELL = ("cohort_name", "month_number", "month", "customers", "mrr", "customer_share", "mrr_share")
 _SCALES = {"share": "share", "absolute": "absolute"}
 
 
@@ -45,8 +46,9 @@ def retention(scope: Scope) -> Section:
     if known:
         last = known[-1]
         says = (
-            f"In {last['label'].rstrip('*')} the customers of its opening kept {share(last['nrr'])} of their MRR (NRR), "
-            f"{share(last['grr'])} without what they added (GRR); {share(last['customer_churn_rate'])} of them left."
+            f"In {last['label'].rstrip('*')} the customers of its opening kept {share(last['nrr'])} of their MRR "
+            f"(NRR), {share(last['grr'])} without what they added (GRR); {share(last['customer_churn_rate'])} of them "
+            "left."
         )
     else:
         reasons = dict.fromkeys(row["note"] for row in monthly if row["note"])
@@ -62,7 +64,7 @@ def retention(scope: Scope) -> Section:
             _figure("retention", "NRR and GRR by month", known, _KEPT, 1.0),
             _figure("churn", "Customer churn and gross MRR churn by month", known, _LOST, None),
         ]
-        if known
+        if len(known) > 1
         else (),
         [
             Table(
@@ -75,6 +77,7 @@ def retention(scope: Scope) -> Section:
                 ],
                 monthly,
                 {"customers_lost": lambda row: Movements(row["first_on"], row["last_on"], "churn")},
+                is_open=len(known) <= 1,  # a chart of a single month would say less
             ),
             Table(
                 "The last 3 and 12 months",
@@ -114,9 +117,11 @@ def cohorts(scope: Scope) -> Section:
                 "cohorts",
                 f"Heat map of {len(firsts)} cohorts by month of the first MRR: what is kept, month by month",
                 charts.cohorts,
-                rows,
+                [{name: row[name] for name in _CELL} for row in rows],
                 {"axis": axis, "axis_title": "Month of life" if axis == "month_number" else None},
-                caption="A row is the customers who began to pay in a month; the darker a cell, the more is kept.",
+                caption="A row is the customers who began to pay in a month; the stronger the colour of a cell, the more is "
+                "kept. Shares are in percent of the first month observed.",
+                widest=16 + 9 * len({row[axis] for row in rows}),
                 switches=[
                     Switch("measure", "Measure", list(_MEASURES.items())),
                     Switch("scale", "Shown as", list(_SCALES.items())),

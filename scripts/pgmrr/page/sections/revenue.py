@@ -1,5 +1,8 @@
 """How much recurs, how it moves, and the days on which it moved unusually."""
 
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
 from pgmrr.page import charts
 from pgmrr.page.model import Figure, Movements, Section, Table, Target
 from pgmrr.page.scope import Scope, counted, share
@@ -30,8 +33,6 @@ _SUMS = """
     where day between %(first)s and %(last)s
 """
 
-_PARTIAL = "* a month of which only a part is covered"
-
 _MOST_DAYS = 50  # a page does not grow with the years: the farthest from what was expected come first
 
 
@@ -40,11 +41,14 @@ def mrr(scope: Scope) -> Section:
     daily, monthly = scope.ask(_DAILY), scope.ask(_MONTHLY)
     then, now = daily[0], daily[-1]
     says = (
-        f"MRR was {scope.money(now['closing'])} on {now['day']}, from {counted(now['customers'], 'customer')}; "
-        f"on {then['day']}, the first day shown, it was {scope.money(then['closing'])}."
+        f"On {now['day']}, {counted(now['customers'], 'customer')} brought {scope.money(now['closing'])} a month; "
+        f"on {then['day']}, the first day shown, MRR was {scope.money(then['closing'])}."
     )
     if now["unpaid"]:
-        says += f" Of it, {scope.money(now['unpaid'])} ({share(now['unpaid_share'])}) rests on open or draft invoices."
+        says += (
+            f" Of the MRR of {now['day']}, {scope.money(now['unpaid'])} ({share(now['unpaid_share'])}) rests on "
+            "open or draft invoices."
+        )
     notes = [f"Shaded: {shade['reason']}." for shade in scope.shades]
     if not now["mrr_is_complete"]:
         notes.append(f"MRR before {scope.coverage['mrr_complete_from']} is a lower bound.")
@@ -62,7 +66,7 @@ def mrr(scope: Scope) -> Section:
                 f"MRR by day from {then['day']} to {now['day']}: from {scope.money(then['closing'])} to "
                 f"{scope.money(now['closing'])}",
                 charts.mrr,
-                daily,
+                [{name: row[name] for name in ("day", "closing", "unpaid")} for row in daily],
                 {"currency": scope.currency, "shades": scope.shades},
             )
         ],
@@ -80,7 +84,7 @@ def mrr(scope: Scope) -> Section:
                     Column("arr", "ARR", Kind.units),
                 ],
                 monthly,
-                more=None if all(row["is_whole"] for row in monthly) else _PARTIAL,
+                more=_partial(monthly),
             )
         ],
         notes=notes,
@@ -91,7 +95,7 @@ def waterfall(scope: Scope) -> Section:
     """Why did MRR move?"""
     monthly = scope.ask(_MONTHLY)
     (sums,) = scope.ask(_SUMS)
-    present = [kind for kind in charts.KINDS if any(row[kind] for row in monthly)]
+    present = [kind for kind in charts.KINDS if any(abs(row[kind]) >= Decimal("0.5") for row in monthly)]
     bars = [
         {
             "month": row["label"],
@@ -140,9 +144,9 @@ def waterfall(scope: Scope) -> Section:
                 ],
                 monthly,
                 {kind: _leads_to(kind) for kind in present},
-                more=None if all(row["is_whole"] for row in monthly) else _PARTIAL,
             )
         ],
+        notes=list(filter(None, [_partial(monthly)])),
     )
 
 
@@ -175,6 +179,7 @@ def days(scope: Scope) -> Section:
                 charts.days,
                 daily,
                 {"currency": scope.currency, "marked": marked, "shades": scope.shades},
+                caption="▲ more than expected, ▼ less. The axis does not begin at zero.",
             )
         ],
         [
@@ -199,6 +204,11 @@ def days(scope: Scope) -> Section:
     )
 
 
+def _partial(monthly: Sequence[Row]) -> str | None:
+    """What the star beside a month means, where there is one."""
+    return None if all(row["is_whole"] for row in monthly) else "* a month of which only a part is covered"
+
+
 def _marked(row: Row) -> dict[str, object]:
     return {
         "day": row["first_on"],
@@ -213,7 +223,7 @@ def _marked(row: Row) -> dict[str, object]:
     }
 
 
-def _leads_to(kind: str):
+def _leads_to(kind: str) -> Callable[[Row], Target | None]:
     def target(row: Row) -> Target | None:
         return Movements(row["first_on"], row["last_on"], kind) if row[kind] else None
 
