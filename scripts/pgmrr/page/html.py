@@ -13,7 +13,8 @@ import vl_convert
 
 from pgmrr import __version__
 from pgmrr.page import charts
-from pgmrr.page.drawing import figures, specification
+from pgmrr.page.drawing import figures as figures_of
+from pgmrr.page.drawing import specification
 from pgmrr.page.model import Card, Figure, Links, Page, Section, Switch, Table
 from pgmrr.page.palette import DARK, LIGHT, declarations
 from pgmrr.show import Column, Kind, Row, text_of
@@ -33,7 +34,7 @@ def render(page: Page, live: Links | None = None, controls: str = "") -> str:
         sections=sections or f'<p class="says">{escape(page.explanation)}</p>',
         style=f":root {{ {declarations(LIGHT)} }}\n{_text('page.css')}".replace("/* dark */", declarations(DARK)),
         config=_json(charts.CONFIG),
-        vega=_vega() if figures(page) else "",
+        vega=_vega() if figures_of(page) else "",
         script=_text("page.js"),
         version=escape(__version__),
     )

@@ -29,11 +29,18 @@ Make = Callable[[Request, Connection, State], Made]
 Refuse = Callable[[Problem], Response]
 
 
-def handler(pool: Pool, answers: Answers, make: Make, refuse: Refuse = Problem.response) -> Handler:
+def handler(
+    pool: Pool,
+    answers: Answers,
+    make: Make,
+    refuse: Refuse = Problem.response,
+    always: Mapping[str, str] | None = None,
+) -> Handler:
     """A function that answers a request with what ``make`` makes of it in one transaction.
 
     What was made before, and is still true, is sent again, or not at all where the client has it. Every error
-    becomes a problem, which ``refuse`` shows.
+    becomes a problem, which ``refuse`` shows. ``always`` are headers of every answer: also of the one that a
+    client has, for a browser takes the headers of that for those of the page.
     """
 
     def answer(request: Request) -> Response:
@@ -41,7 +48,12 @@ def handler(pool: Pool, answers: Answers, make: Make, refuse: Refuse = Problem.r
             with pool.reading() as connection:
                 state = read_state(connection)
                 tag = tag_of(state, request)
-                headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
+                headers = {
+                    "ETag": tag,
+                    "Cache-Control": "private, no-cache",
+                    "Vary": "Accept, Authorization",
+                    **(always or {}),
+                }
                 if is_known(request, tag):
                     return Response(None, HTTPStatus.NOT_MODIFIED, headers)
                 kept = answers.get(tag)

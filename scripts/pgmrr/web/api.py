@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.routing import Route
 
-from pgmrr.web import openapi
+from pgmrr.web import openapi, plain
 from pgmrr.web.answering import Handler, Made, Make, handler
 from pgmrr.web.answers import Answers
 from pgmrr.web.asking import Page, State, ask_csv, ask_rows, ask_value
@@ -37,7 +37,7 @@ class Api:
     def routes(self) -> list[Route]:
         """The addresses of the API."""
         return [
-            Route("/api", self._handler(self._index)),
+            Route("/api", handler(self._pool, self._answers, self._index, always=plain.HEADERS)),
             Route("/api/openapi.json", self._handler(self._document)),
             Route("/api/{name}", self._handler(self._ask)),
         ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from http import HTTPStatus
 
@@ -12,6 +13,10 @@ from pgmrr.reports import CUSTOMER_AT, EXPLAIN
 from pgmrr.show import Column, Kind, Row, text_of
 from pgmrr.web.filters import CustomerAsked
 from pgmrr.web.http import Problem
+
+# Days and numbers of lines are never cut, as the terminal must.
+_UNCUT = {"starts_on": Kind.label, "ends_on": Kind.label, "line_number": Kind.count}
+_CHARGE = [replace(column, kind=_UNCUT.get(column.name, column.kind)) for column in EXPLAIN.columns]
 
 _POINTS = 400  # of a trajectory
 
@@ -79,7 +84,7 @@ def _explained(scope: Scope, asked: CustomerAsked, day: date, movements: Sequenc
         tables=[
             Table(
                 f"Charges in force on {on}" + ("" if on == day else ", the day before the change"),
-                EXPLAIN.columns,
+                _CHARGE,
                 rows,
                 is_open=True,
             )

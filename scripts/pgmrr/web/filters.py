@@ -27,7 +27,7 @@ class Segment:
     @property
     def shown(self) -> str:
         """It for people."""
-        return f"{self.attribute.replace('_', ' ')} {'(no value)' if self.value is None else self.value}"
+        return f"{self.attribute.replace('_', ' ')}: {'(no value)' if self.value is None else self.value}"
 
 
 @dataclass(frozen=True)

@@ -4,39 +4,26 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import urlencode
 
+from pgmrr.web.plain import document
 from pgmrr.web.surface import Endpoint
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>pgmrr: the API</title>
-</head>
-<body>
-<main>
-<h1>The API of pgmrr</h1>
-<p>Each public view and function of schema <code>kpi</code>, read-only. Answers are JSON, or CSV where the request
-says <code>Accept: text/csv</code>. <a href="/api/openapi.json">openapi.json</a> describes each parameter and
-column.</p>
+_BODY = """<p>Each public view and function of schema <code>kpi</code>, read-only. Answers are JSON, or CSV where the
+request says <code>Accept: text/csv</code>. <a href="/api/openapi.json">openapi.json</a> describes each parameter and
+column. <a href="/">The page</a> shows the figures to people.</p>
 <h2>Functions</h2>
 <dl>{functions}</dl>
 <h2>Views</h2>
-<dl>{views}</dl>
-</main>
-</body>
-</html>
-"""
+<dl>{views}</dl>"""
 
 
 def index(endpoints: Iterable[Endpoint]) -> str:
     """A page that lists the endpoints, each with an example to follow."""
     listed = list(endpoints)
-    return _PAGE.format(
+    body = _BODY.format(
         functions="\n".join(_entry(endpoint) for endpoint in listed if endpoint.is_function),
         views="\n".join(_entry(endpoint) for endpoint in listed if not endpoint.is_function),
     )
+    return document("The API of pgmrr", body)
 
 
 def example_url(endpoint: Endpoint) -> str:

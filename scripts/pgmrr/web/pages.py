@@ -17,7 +17,7 @@ from starlette.routing import Route
 from pgmrr.page import charts, content, html
 from pgmrr.page.model import Figure, Movements, Page, Period, Section
 from pgmrr.page.scope import Scope, scope_of
-from pgmrr.web import controls, customer, movements, segment
+from pgmrr.web import controls, customer, movements, plain, segment
 from pgmrr.web.answering import Handler, Made, Make, handler
 from pgmrr.web.answers import Answers
 from pgmrr.web.asking import State
@@ -33,24 +33,6 @@ _OWN_DAYS = {
     "risks": "all that is known",
     "left_out": "all that was read",
 }
-
-_PROBLEM = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{lines}
-<p><a href="/">Report</a></p>
-</main>
-</body>
-</html>
-"""
 
 _LAST_BATCH = "select summary, created_at from kpi.batches order by batch_id desc limit 1"
 
@@ -72,10 +54,10 @@ class Pages:
         ]
 
     def _handler(self, make: Make) -> Handler:
-        return handler(self._pool, self._answers, make, problem_page)
+        return handler(self._pool, self._answers, make, problem_page, self._headers)
 
     def _made(self, page: Page, above: str) -> Made:
-        return Made(html.render(page, LiveLinks(), above), f"{HTML}; charset=utf-8", self._headers)
+        return Made(html.render(page, LiveLinks(), above), f"{HTML}; charset=utf-8")
 
     def _report(self, request: Request, connection: Connection, _state: State) -> Made:
         accepted(request, [HTML])
@@ -125,10 +107,11 @@ class Pages:
 
 def problem_page(problem: Problem) -> Response:
     """A problem as a page for people."""
-    title = f"{problem.status.value} {problem.status.phrase}"
     lines = "".join(f"<p>{escape(line)}</p>" for line in (problem.detail, problem.hint) if line)
-    body = _PROBLEM.format(title=escape(title), lines=lines)
-    return Response(body, problem.status, {**problem.headers, "Cache-Control": "no-store"}, f"{HTML}; charset=utf-8")
+    title = f"{problem.status.value} {problem.status.phrase}"
+    body = plain.document(title, f'{lines}\n<p><a href="/">Report</a></p>')
+    headers = {**problem.headers, **plain.HEADERS, "Cache-Control": "no-store"}
+    return Response(body, problem.status, headers, f"{HTML}; charset=utf-8")
 
 
 def _page_address(scope: Scope, asked: MovementsAsked, page: int) -> str:

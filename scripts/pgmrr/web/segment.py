@@ -71,12 +71,12 @@ def _now(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Section:
     if here:
         [row] = here
         says = (
-            f"On {scope.last}, {counted(row['customers'], 'customer')} with {segment.shown} bring "
+            f"On {scope.last}, {counted(row['customers'], 'customer')} of {segment.shown} bring "
             f"{scope.money(row['mrr'])} a month, {share(row['share'])} of MRR; ARPA is "
             f"{text_of(row['arpa'], Kind.money)} {scope.currency}."
         )
     else:
-        says = f"On {scope.last} no customer with {segment.shown} has MRR."
+        says = f"On {scope.last} no customer of {segment.shown} has MRR."
     return Section(
         "mrr",
         "MRR of the segment",
