@@ -51,6 +51,7 @@ CONFIG: dict[str, Any] = {
         "symbolType": "square",
         "symbolSize": 90,
         "columnPadding": 14,
+        "columns": {"expr": "width < 480 ? 3 : 8"},
         "offset": 8,
     },
     "text": {"color": var("ink"), "fontSize": 12},
