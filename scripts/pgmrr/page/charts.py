@@ -51,6 +51,7 @@ CONFIG: dict[str, Any] = {
         "symbolType": "square",
         "symbolSize": 90,
         "columnPadding": 14,
+        "columns": {"expr": "width < 480 ? 3 : 8"},
         "offset": 8,
     },
     "text": {"color": var("ink"), "fontSize": 12},
@@ -126,6 +127,10 @@ def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = No
         x=_day_axis(rows),
         y=y,
         color=alt.Color("metric:N", sort=list(series), scale=_colours(series)),
+        # Where two lines are one, both are seen.
+        strokeDash=alt.StrokeDash(
+            "metric:N", sort=list(series), scale=alt.Scale(domain=list(series), range=[[1, 0], [6, 6]]), legend=None
+        ),
         tooltip=[
             alt.Tooltip("month:N", title="Month"),
             alt.Tooltip("metric:N", title="Rate"),
@@ -360,8 +365,12 @@ def _shaded(shades: Rows) -> list[alt.Chart]:
     if not shades:
         return []
     base = _chart(shades).encode(x=alt.X("day:T", scale=alt.Scale(type="utc")), x2="until:T")
+    room = "scale('x', toDate(datum.until)) - scale('x', toDate(datum.day)) > 130 ? 1 : 0"
     return [
         base.mark_rect(color=var("shade"), opacity=0.16).encode(tooltip=[alt.Tooltip("reason:N", title="Not known")]),
+        _chart(shades)
+        .mark_text(align="left", baseline="top", dx=6, color=var("muted"), opacity=alt.expr(room))
+        .encode(x=alt.X("day:T", scale=alt.Scale(type="utc")), y=alt.value(6), text="short:N"),
     ]
 
 

@@ -33,8 +33,8 @@ def write_pictures(page: Page, directory: Path) -> list[Path]:
         spec["config"] = {**charts.CONFIG, "font": "sans-serif"}
         text = painted(json.dumps(spec))
         png, svg = (directory / f"{figure.name}.{ending}" for ending in ("png", "svg"))
-        png.write_bytes(vl_convert.vegalite_to_png(text, scale=_PIXELS))
         svg.write_text(vl_convert.vegalite_to_svg(text), encoding="utf-8")
+        png.write_bytes(vl_convert.svg_to_png(svg.read_text(encoding="utf-8"), scale=_PIXELS))
         written += [png, svg]
     return written
 

@@ -61,7 +61,8 @@ def _shades(coverage: Row, first: date, last: date) -> Iterator[Mapping[str, Any
     seen_from = coverage["churn_observable_from"]
     if seen_from and seen_from > first:
         until = min(seen_from, last)
-        yield {"day": first, "until": until, "reason": f"churn cannot be seen before {seen_from}"}
+        reason = f"churn cannot be seen before {seen_from}"
+        yield {"day": first, "until": until, "reason": reason, "short": "churn not visible"}
 
 
 def share(value: Any) -> str:

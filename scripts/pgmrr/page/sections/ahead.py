@@ -9,8 +9,8 @@ from pgmrr.show import Column, Kind
 _MONTHS = 6
 
 _FORECAST = """
-    select narrow.month, narrow.last_on as day, narrow.method, narrow.point, narrow.low as low_80, narrow.high as high_80,
-        wide.low as low_95, wide.high as high_95
+    select narrow.month, narrow.last_on as day, narrow.method, narrow.point, narrow.low as low_80,
+        narrow.high as high_80, wide.low as low_95, wide.high as high_95
     from kpi.forecast(%(months)s, 0.8) narrow
     join kpi.forecast(%(months)s, 0.95) wide
         on wide.month = narrow.month

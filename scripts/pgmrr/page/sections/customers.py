@@ -1,6 +1,7 @@
 """Who carries the revenue: the biggest customers, how much rests on few, and segments."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pgmrr.page import charts
 from pgmrr.page.model import Customer, Figure, Section, Table
@@ -63,11 +64,7 @@ def biggest(scope: Scope) -> Section:
                 f"customer_{row['rank']}",
                 f"MRR of {_name(row)} from {scope.first} to {scope.last}, now {scope.money(row['mrr'])}",
                 charts.trajectory,
-                [
-                    {"day": point["day"], "mrr": point["mrr"]}
-                    for point in points
-                    if point["customer_id"] == row["customer_id"]
-                ],
+                _steps([point for point in points if point["customer_id"] == row["customer_id"]]),
                 {"unpaid": row["unpaid"] > 0},
                 caption=_caption(row),
                 size="small",
@@ -198,6 +195,13 @@ def _table(name: str, rows: Sequence[Row], scope: Scope) -> Table:
         rows[:_MOST_SEGMENTS],
         more=f"the first {_MOST_SEGMENTS} of {len(rows):,} segments" if len(rows) > _MOST_SEGMENTS else None,
     )
+
+
+def _steps(points: Sequence[Row]) -> list[dict[str, object]]:
+    """The first and the last point, and those where MRR is another than before: a curve of steps needs no others."""
+    changes = [now for before, now in pairwise(points) if now["mrr"] != before["mrr"]]
+    kept = [*points[:1], *changes, *(points[-1:] if points[-1] not in changes else [])]
+    return [{"day": point["day"], "mrr": point["mrr"]} for point in kept]
 
 
 def _caption(row: Row) -> str:

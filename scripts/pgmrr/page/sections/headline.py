@@ -69,7 +69,7 @@ def _in_words(scope: Scope, rows: Sequence[Row]) -> str:
         way = "rose" if grown > 0 else "fell" if grown < 0 else "changed"
         said = [f"MRR {way} by {share(abs(grown))} to {scope.money(mrr['value'])}"]
     if mrr["second_value"] is not None:
-        said.append(f"the customers of its opening brought {share(mrr['second_value'])} of what they had brought (NRR)")
+        said.append(f"the customers of its opening brought {share(mrr['second_value'])} of what they had before (NRR)")
     if churn["value"] is not None:
         said.append(f"{share(churn['value'])} of the customers left")
     return ", ".join([*said[:-1], f"and {said[-1]}"]) if len(said) > 1 else said[0]

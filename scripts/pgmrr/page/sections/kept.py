@@ -119,9 +119,9 @@ def cohorts(scope: Scope) -> Section:
                 charts.cohorts,
                 [{name: row[name] for name in _CELL} for row in rows],
                 {"axis": axis, "axis_title": "Month of life" if axis == "month_number" else None},
-                caption="A row is the customers who began to pay in a month; the stronger the colour of a cell, the more is "
-                "kept. Shares are in percent of the first month observed.",
-                widest=16 + 9 * len({row[axis] for row in rows}),
+                caption="A row is the customers who began to pay in a month; the stronger the colour of a cell, the "
+                "more is kept. Shares are in percent of the first month observed.",
+                widest=max(60, 16 + 9 * len({row[axis] for row in rows})),
                 switches=[
                     Switch("measure", "Measure", list(_MEASURES.items())),
                     Switch("scale", "Shown as", list(_SCALES.items())),
