@@ -383,7 +383,7 @@ def test_what_takes_too_long_is_ended(abc: str) -> None:
 
 
 def test_sessions_that_are_all_busy_are_waited_for_and_then_refused(abc: str) -> None:
-    pool = Pool(abc, 0.1, size=1)
+    pool = Pool(abc, 30, size=1, patience=0.1)
     with TestClient(create_app(pool, is_loopback=True, token=None), base_url=HOME) as api:
         with pool.reading():
             busy = api.get("/api/headline")

@@ -34,13 +34,13 @@ def handler(
     answers: Answers,
     make: Make,
     refuse: Refuse = Problem.response,
-    always: Mapping[str, str] | None = None,
+    always: Callable[[], Mapping[str, str]] = dict,
 ) -> Handler:
     """A function that answers a request with what ``make`` makes of it in one transaction.
 
     What was made before, and is still true, is sent again, or not at all where the client has it. Every error
-    becomes a problem, which ``refuse`` shows. ``always`` are headers of every answer: also of the one that a
-    client has, for a browser takes the headers of that for those of the page.
+    becomes a problem, which ``refuse`` shows. ``always`` gives headers of every answer: also of the one
+    that a client has, for a browser takes the headers of that for those of the page.
     """
 
     def answer(request: Request) -> Response:
@@ -52,7 +52,7 @@ def handler(
                     "ETag": tag,
                     "Cache-Control": "private, no-cache",
                     "Vary": "Accept, Authorization",
-                    **(always or {}),
+                    **always(),
                 }
                 if is_known(request, tag):
                     return Response(None, HTTPStatus.NOT_MODIFIED, headers)

@@ -37,7 +37,7 @@ class Api:
     def routes(self) -> list[Route]:
         """The addresses of the API."""
         return [
-            Route("/api", handler(self._pool, self._answers, self._index, always=plain.HEADERS)),
+            Route("/api", handler(self._pool, self._answers, self._index, always=lambda: plain.HEADERS)),
             Route("/api/openapi.json", self._handler(self._document)),
             Route("/api/{name}", self._handler(self._ask)),
         ]

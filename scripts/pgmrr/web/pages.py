@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from html import escape
 from urllib.parse import urlencode
 
@@ -43,7 +44,6 @@ class Pages:
     def __init__(self, pool: Pool, answers: Answers) -> None:
         self._pool = pool
         self._answers = answers
-        self._headers = {"Content-Security-Policy": _policy()}
 
     def routes(self) -> list[Route]:
         """The addresses of the pages."""
@@ -54,7 +54,7 @@ class Pages:
         ]
 
     def _handler(self, make: Make) -> Handler:
-        return handler(self._pool, self._answers, make, problem_page, self._headers)
+        return handler(self._pool, self._answers, make, problem_page, _headers)
 
     def _made(self, page: Page, above: str) -> Made:
         return Made(html.render(page, LiveLinks(), above), f"{HTML}; charset=utf-8")
@@ -154,7 +154,8 @@ def _dictionaries(connection: Connection) -> Iterator[None]:
         connection.row_factory = tuple_row
 
 
-def _policy() -> str:
+@cache
+def _headers() -> Mapping[str, str]:
     """What the page may do: run the two scripts that it consists of, by their hashes, and load nothing.
 
     Vega makes functions of expressions, which needs 'unsafe-eval'; what runs it is fixed all the same.
@@ -167,7 +168,8 @@ def _policy() -> str:
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
     )
-    return (
+    policy = (
         f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     )
+    return {"Content-Security-Policy": policy}

@@ -36,12 +36,13 @@ class AwayError(Exception):
 class Pool:
     """At most ``size`` sessions at the database at ``url``.
 
-    ``timeout`` is the time limit of a statement, and how long to wait for a free session, in seconds.
+    ``timeout`` is the time limit of a statement, ``patience`` how long to wait for a free session; in seconds.
     """
 
-    def __init__(self, url: str, timeout: float, size: int = 4) -> None:
+    def __init__(self, url: str, timeout: float, size: int = 4, patience: float = 10) -> None:
         self._url = url
         self._timeout = timeout
+        self._patience = patience
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -63,7 +64,7 @@ class Pool:
 
         Raises BusyError and AwayError.
         """
-        if not self._free.acquire(timeout=self._timeout):
+        if not self._free.acquire(timeout=self._patience):
             raise BusyError
         try:
             connection = self._begin()
