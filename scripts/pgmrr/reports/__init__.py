@@ -341,7 +341,7 @@ def print_kpis(connection: Connection, format_: Format) -> None:
     show.out.print(f"[bold]Health of the business[/], {days} days from {window['first_on']} to {window['last_on']}\n")
     show.out.print(
         show.table(
-            [_headline_line(row) for row in headline],
+            [headline_line(row) for row in headline],
             [Column("kpi", ""), Column("value", ""), Column("change", ""), Column("second", "")],
         ),
     )
@@ -407,7 +407,8 @@ def _monthly_table(monthly: Sequence[Row], currency: str) -> Table:
     return table
 
 
-def _headline_line(row: Row) -> dict[str, str]:
+def headline_line(row: Row) -> dict[str, str]:
+    """A headline KPI in words: kpi, value, change and second."""
     kinds = {
         "share": Kind.share,
         "ratio": Kind.ratio,

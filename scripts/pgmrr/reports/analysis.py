@@ -281,7 +281,9 @@ def print_significant(connection: Connection, format_: Format, asked: Mapping[st
         return bool(found)
     grain = str(asked["grain"])
     title = f"{_GRAINS[grain]} in which MRR changed unusually, {reporting_currency(connection)} a month"
-    show.rows([{**row, "who": _drivers(row)} for row in found], SIGNIFICANT.columns, format_, title, SIGNIFICANT.empty)
+    show.rows(
+        [{**row, "who": drivers_of(row)} for row in found], SIGNIFICANT.columns, format_, title, SIGNIFICANT.empty
+    )
     still = dict.fromkeys(row["compared_with"] for row in found if row["spread_is"] == _MEAN)
     if still:
         more = " --grain month looks at longer stretches." if grain != "month" else ""
@@ -424,7 +426,7 @@ def print_engagement(connection: Connection, format_: Format, day: date | None, 
     show.paragraph(relation["statement"])
 
 
-def _drivers(row: Row) -> str:
+def drivers_of(row: Row) -> str:
     """What made at least half of a deviation: the kinds, and the largest three customers."""
     drivers = row["drivers"]
     if not drivers:

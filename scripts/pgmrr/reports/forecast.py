@@ -85,9 +85,9 @@ RISKS = Report(
     "What could break the forecast; MRR in {currency} a month",
 )
 
-_STATUS = Report("select is_possible, reach_months, explanation from kpi.forecast_status", [])
+STATUS = Report("select is_possible, reach_months, explanation from kpi.forecast_status", [])
 
-_CHOICE = Report(
+CHOICE = Report(
     """
     select c.method, c.is_judged, c.origins, c.tries, c.mae, c.movements_mae, c.naive_mae,
         c.drift_mae
@@ -138,15 +138,23 @@ def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: 
     show.paragraph(f"Low and high: the {share} interval, if the future is like the past.")
     method = rows[0]["method"]
     if asked["method"] == "auto":
-        show.paragraph(_why(_CHOICE.ask(connection)[0], reporting_currency(connection)))
+        show.paragraph(why_taken(CHOICE.ask(connection)[0], reporting_currency(connection)))
     else:
         show.paragraph(f"By {method}.")
+    held = how_well_held(connection, method)
+    if held:
+        show.paragraph(f"{held} See: pgmrr forecast --backtest")
+
+
+def how_well_held(connection: Connection, method: str) -> str | None:
+    """How many intervals of a method held what came; None where no forecast of the past could be judged."""
     held = _HELD.ask(connection, {"method": method})[0]
-    if held["forecasts"]:
-        show.paragraph(
-            f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
-            f"{held['forecasts']:,} of its 80 % intervals held what came. See: pgmrr forecast --backtest"
-        )
+    if not held["forecasts"]:
+        return None
+    return (
+        f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
+        f"{held['forecasts']:,} of its 80 % intervals held what came."
+    )
 
 
 def explain_scenario(connection: Connection, asked: Mapping[str, object], rows: Sequence[Row]) -> None:
@@ -166,13 +174,13 @@ def explain_backtest(connection: Connection) -> None:
         "share of that of saying that MRR stays, as far ahead. Bias above 0 promised too much. Held: how often the "
         "interval held what came."
     )
-    show.paragraph(_why(_CHOICE.ask(connection)[0], reporting_currency(connection)))
-    show.paragraph(_STATUS.ask(connection)[0]["explanation"])
+    show.paragraph(why_taken(CHOICE.ask(connection)[0], reporting_currency(connection)))
+    show.paragraph(STATUS.ask(connection)[0]["explanation"])
 
 
 def explain_reach(connection: Connection, months: int, asked: object) -> None:
     """Say on what forecasts rest; on stderr where there is none."""
-    status = _STATUS.ask(connection)[0]
+    status = STATUS.ask(connection)[0]
     if not status["is_possible"]:
         show.note(status["explanation"])
         return
@@ -184,7 +192,8 @@ def _counted(number: int, grain: str) -> str:
     return f"{number} {grain}" if number == 1 else f"{number} {grain}s"
 
 
-def _why(choice: Row, currency: str) -> str:
+def why_taken(choice: Row, currency: str) -> str:
+    """Why auto takes the method that it takes."""
     method = choice["method"]
     if not choice["is_judged"]:
         return (

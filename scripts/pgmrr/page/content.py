@@ -1,0 +1,52 @@
+"""Asks schema ``kpi`` for all that a page shows. No metric is computed here."""
+
+from collections.abc import Callable
+
+from pgmrr.page.model import Page, Period, Section
+from pgmrr.page.scope import Scope, scope_of
+from pgmrr.page.sections import ahead, customers, headline, kept, left_out, revenue
+from pgmrr.reports.report import Connection, reporting_currency
+
+SECTIONS: tuple[Callable[[Scope], Section], ...] = (
+    headline.headline,
+    revenue.mrr,
+    revenue.waterfall,
+    kept.retention,
+    kept.cohorts,
+    revenue.days,
+    customers.biggest,
+    customers.concentration,
+    customers.segments,
+    ahead.forecast,
+    ahead.risks,
+    left_out.left_out,
+)
+
+_LAST_BATCH = """
+    select b.summary, b.created_at, current_database() as database
+    from kpi.batches b
+    where b.kind in ('import', 'simulation')
+    order by b.batch_id desc
+    limit 1
+"""
+
+
+def build(connection: Connection, period: Period, title: str | None = None) -> Page:
+    """The page of a period: ask it in one transaction (``database.reading``), so that all fits together.
+
+    Where no day of it is known, the page has no sections and ``explanation`` says why.
+    """
+    scope, coverage = scope_of(connection, period)
+    batch = connection.execute(_LAST_BATCH).fetchone()
+    database = connection.info.dbname
+    return Page(
+        title=title or database,
+        database=database,
+        currency=reporting_currency(connection),
+        first=scope.first if scope else None,
+        last=scope.last if scope else None,
+        batch=batch["summary"] if batch else None,
+        batch_at=batch["created_at"] if batch else None,
+        explanation=coverage["explanation"],
+        sections=[section(scope) for section in SECTIONS] if scope else [],
+    )
