@@ -72,21 +72,6 @@ drop schema ledger;
 """
 
 
-# Programs that a test may need and a machine may not have, and how to get them.
-_HOW_TO_GET = {"chromium": "apt-get install chromium"}
-
-
-def need(program: str) -> str:
-    """The path of a program. Without it the test is skipped, or fails where PGMRR_TEST_REQUIRE names it."""
-    path = shutil.which(program)
-    if path:
-        return path
-    reason = f"{program} is not installed: {_HOW_TO_GET.get(program, f'apt-get install {program}')}"
-    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 class Server:
     """A running server, known by the URL of one of its databases."""
 
@@ -177,19 +162,6 @@ class Files:
 
     def remove(self, path: str) -> None:
         (self.directory / path).unlink()
-
-
-def need(program: str) -> str:
-    """The path of a program that may be missing: without it the test is skipped.
-
-    It fails instead where PGMRR_TEST_REQUIRE, a list with commas between them, names the program.
-    """
-    if path := shutil.which(program):
-        return path
-    reason = f"{program} is not installed: apt-get install {program}, or what your system calls it"
-    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture
