@@ -5,6 +5,7 @@ environment variable PGMRR_TEST_URL names, by the URL of a superuser.
 """
 
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -61,6 +62,21 @@ drop schema simulation;
 drop schema pipeline;
 drop schema ledger;
 """
+
+
+# How to install what a test needs beside Python.
+INSTALL = {"chromium": "apt-get install chromium", "/usr/lib/postgresql/15/bin/pg_ctl": "apt-get install postgresql-15"}
+
+
+def need(program: str) -> str:
+    """The path of a program; where it is missing, a test is skipped, or fails where PGMRR_TEST_REQUIRE names it."""
+    path = shutil.which(program)
+    if path:
+        return path
+    reason = f"{program} is missing; to install it: {INSTALL.get(program, f'apt-get install {program}')}"
+    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class Server:
