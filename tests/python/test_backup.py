@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from conftest import NewDatabase, Server, schema_dump
+from conftest import NewDatabase, Server, need, schema_dump
 from pgmrr import backup, backup_file, restore, server_binaries
 from pgmrr.backup_file import Manifest
 from pgmrr.catalog import SCHEMAS
@@ -24,6 +24,7 @@ from pgmrr.errors import PgmrrError
 from pgmrr.migrations import migrate
 from pgmrr.rates import set_setting
 from pgmrr.server import EmbeddedServer
+from pgmrr.server_user import server_user
 from pgmrr.simulation import Parameters, simulate
 
 
@@ -382,6 +383,37 @@ def test_the_embedded_server_makes_the_database_to_restore_into(
     monkeypatch.setenv("PGMRR_HOME", str(embedded.home))
     restore.restore(choose(None, "copy"), file)
     assert content(embedded.url("copy")).total_mrr == backup_file.read(file).total_mrr
+
+
+@pytest.mark.full
+def test_a_backup_goes_to_an_older_postgresql_and_back(
+    file: Path, company: str, tmp_path: Path, new_database: NewDatabase
+) -> None:
+    """The digests are the same there, and so is every figure."""
+    pg_ctl = need("/usr/lib/postgresql/15/bin/pg_ctl")
+    with TemporaryDirectory(prefix="pgmrr-test-", ignore_cleanup_errors=True) as directory:
+        home = Path(directory)
+        user = server_user(home, home / "data")
+        user.own(home)
+
+        def control(*words: str) -> None:
+            done = user.run([pg_ctl, "--pgdata", home / "data", "--silent", "--wait", *words])
+            assert done.returncode == 0
+
+        control("init", "-o", "--encoding=UTF8 --locale=C --username=postgres --auth=trust")
+        options = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off"
+        control("start", "--log", str(home / "log"), "-o", options)
+        try:
+            url = f"postgresql://postgres@/postgres?host={home}"
+            restore.restore(own(url), file)
+            assert content(url).total_mrr == content(company).total_mrr
+            assert back_up(url, tmp_path / "back").postgresql.startswith("15.")
+        finally:
+            control("stop", "--mode", "fast")
+    home_again = new_database()
+    restore.restore(own(home_again), tmp_path / "back")
+    assert content(home_again).tables["billing.charge_cents"] == content(company).tables["billing.charge_cents"]
+    assert schema_dump(home_again) == schema_dump(company)
 
 
 def test_a_secret_without_a_variable_is_not_handed_on(company: str, tmp_path: Path) -> None:

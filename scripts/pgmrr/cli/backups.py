@@ -56,8 +56,8 @@ def restore(
     with show.progress() as progress:
         done = restoring.restore(database, file, progress)
     show.note(f"{database.shown} holds what was backed up: {_told(done.manifest)}")
-    for role in done.roles:
-        show.note(f"made the role {role}, which cannot log in until you let it")
+    for role in sorted(set(done.roles) - {"pgmrr_owner", "pgmrr_writer", "pgmrr_reader"}):
+        show.note(f"made the role {role}, to which something is granted; it cannot log in until you let it")
     for migration in done.migrated:
         show.note(f"applied {migration}")
 
