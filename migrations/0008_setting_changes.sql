@@ -42,7 +42,7 @@ language plpgsql
 volatile
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_old jsonb := pg_catalog.to_jsonb(old);

@@ -36,7 +36,7 @@ returns table (
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_amounts numeric[] := p_net::numeric[];

@@ -10,7 +10,7 @@ stable
 parallel safe
 strict
 cost 1
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_factor numeric;

@@ -28,7 +28,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_to bigint := coalesce(p_to_batch, (select max(b.batch_id) from meta.batch b where b.source is not null));

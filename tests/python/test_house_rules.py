@@ -107,7 +107,7 @@ def test_a_routine_finds_its_names_wherever_it_is_called(file: File) -> None:
     """By an empty search_path, by names bound at creation, or by what its header says."""
     code = code_of(file.text)
     is_bound = re.search(r"^(?:create or replace view|begin atomic|return\b)", code, re.MULTILINE)
-    has_path = re.search(r"^set search_path = ''$", file.text, re.MULTILINE)
+    has_path = re.search(r"^set search_path = (?:''|pg_catalog, pg_temp)$", file.text, re.MULTILINE)
     assert is_bound or has_path or "search_path" in header_of(file.text)
 
 
@@ -307,7 +307,7 @@ def test_code_runs_with_the_rights_of_the_caller(catalog: psycopg.Connection) ->
         select
             nspname || '.' || proname,
             obj_description(oid, 'pg_proc'),
-            prosqlbody is not null or proconfig @> array['search_path=""']
+            prosqlbody is not null or proconfig @> array['search_path=pg_catalog, pg_temp']
         from routine where prosecdef
         """,
     )
@@ -315,6 +315,41 @@ def test_code_runs_with_the_rights_of_the_caller(catalog: psycopg.Connection) ->
     headers = {".".join(file.makes): header_of(file.text) for file in CODE}
     assert [name for name, comment, _ in found if "rights of its owner" not in headers.get(name, comment)] == []
     assert [name for name, _, is_bound in found if not is_bound] == []
+
+
+def test_what_runs_with_the_rights_of_the_owner_takes_no_type_of_the_callers(catalog: psycopg.Connection) -> None:
+    """Types and tables are looked for in pg_temp first, an empty search_path or not, unless it is named last.
+
+    A body of text is read when it runs: with a domain pg_temp.date that has a check, a reader would have code of
+    his own run as the owner. So pg_temp is last in whatever such a function calls, directly or not.
+    """
+    routines = {
+        name: (is_definer, is_text, path, code_of(definition))
+        for name, is_definer, is_text, path, definition in ask(
+            catalog,
+            """
+            select
+                nspname || '.' || proname,
+                prosecdef,
+                prosqlbody is null,
+                (select s from unnest(proconfig) s where s like 'search_path=%%'),
+                pg_get_functiondef(oid)
+            from routine
+            """,
+        )
+    }
+    reached = {name for name, (is_definer, *_) in routines.items() if is_definer}
+    waiting = list(reached)
+    while waiting:
+        *_, body = routines[waiting.pop()]
+        called = {name for name in routines if re.search(rf"\b{re.escape(name)}\(", body)} - reached
+        reached |= called
+        waiting += called
+    assert len(reached) > 10
+    open_to_pg_temp = [
+        name for name in reached if routines[name][1] and routines[name][2] != "search_path=pg_catalog, pg_temp"
+    ]
+    assert open_to_pg_temp == []
 
 
 def test_public_has_nothing(catalog: psycopg.Connection) -> None:
