@@ -526,3 +526,20 @@ def test_long_work_shows_rows_and_rate_on_a_terminal_alone(monkeypatch: pytest.M
             assert re.search(r"reading x.csv \[1\].*5,000 rows, [\d,]+/s", shown)
         else:
             assert shown == "reading x.csv [1]\nmaking [charges]\n"
+
+
+def test_figures_fit_80_columns_without_colour(handmade: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for command in (["kpis"], ["unpaid"], ["churn"], ["mrr", "--plot"]):
+        shown = pgmrr(handmade, *command).stdout
+        assert len(shown.splitlines()) > 5
+        assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80, command
+        assert "\x1b" not in shown
+
+
+def test_a_table_that_is_too_wide_gives_up_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [show.Column(name, name, show.Kind.label) for name in ("one", "two", "three")]
+    rows = [{"one": "1" * 30, "two": "2" * 30, "three": "3" * 30}]
+    for width, fitting in ((100, columns), (80, columns[:2]), (20, columns[:1])):
+        monkeypatch.setattr(show, "out", Console(width=width))
+        assert show.fitting(rows, columns, columns[:2], columns[:1]) == fitting
