@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -376,13 +377,19 @@ class _Csv(_TextWriter):
         super().__init__(table, path)
         self._writer = csv_writer(self._file)
         self._writer.writerow([column.name for column in table.columns])
-        self._spell = [_CSV.get(column.type, _plain) for column in table.columns]
+        # Most cells stand as they are: only the others cost a call.
+        self._spellings = [
+            (place, _CSV[column.type]) for place, column in enumerate(table.columns) if column.type in _CSV
+        ]
 
     def write(self, row: Sequence[str | None]) -> None:
         """Write a row."""
-        self._writer.writerow(
-            [None if value is None else spell(value) for spell, value in zip(self._spell, row, strict=True)]
-        )
+        cells = list(row)
+        for place, spell in self._spellings:
+            value = cells[place]
+            if value is not None:
+                cells[place] = spell(value)
+        self._writer.writerow(cells)
 
 
 class _JsonLines(_TextWriter):
@@ -390,7 +397,10 @@ class _JsonLines(_TextWriter):
 
     def __init__(self, table: Table, path: Path) -> None:
         super().__init__(table, path)
-        self._columns = [(f"{_quoted(column.name)}: ", _JSON.get(column.type, _quoted)) for column in table.columns]
+        self._columns = [
+            (f"{encode_basestring(column.name)}: ", _JSON.get(column.type, encode_basestring))
+            for column in table.columns
+        ]
 
     def write(self, row: Sequence[str | None]) -> None:
         """Write a row."""
@@ -429,10 +439,6 @@ def _iso_time(value: str) -> str:
 
 def _boolean(value: str) -> str:
     return "true" if value == "t" else "false"
-
-
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _plain(value: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -16,17 +17,21 @@ import psycopg
 import pytest
 from openpyxl.utils.escape import unescape
 from psycopg import sql
+from rich.console import Console
 
+import test_docs
 from conftest import NewDatabase, Server
-from pgmrr import excel_export, table_export
+from pgmrr import excel_export, show, table_export
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
+from pgmrr.meters import meter
 from pgmrr.sessions import open_session
 from pgmrr.simulation import Parameters, simulate
 from pgmrr.stripe import import_stripe
 from test_cli import pgmrr
 
-HANDMADE = Path(__file__).parents[1] / "data" / "handmade"
+ROOT = Path(__file__).parents[2]
+HANDMADE = ROOT / "tests" / "data" / "handmade"
 
 # Names that a spreadsheet would run, or that a careless writer would tear apart, and how CSV holds them.
 NAMES = {
@@ -468,3 +473,73 @@ def test_uncovered_days_are_marked_in_a_plot(handmade: str) -> None:
     bottom = shown[12]
     # 2025-01-02 to 2025-03-09 are covered: of the 45 columns of two days each, the first 34.
     assert re.fullmatch(r"\s*[┤│][^·]{34}·{11}", bottom), bottom
+
+
+def test_the_examples_of_the_docs_are_what_psql_prints(new_database: NewDatabase, template: str) -> None:
+    url = new_database(template=template)
+    with open_session(url) as connection:
+        simulate(connection)
+    text = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    assert test_docs.rendered(text, lambda call: test_docs.asked(call, {"abc": url})) == text
+    assert len(test_docs.all_calls(text)) == 4
+    with psycopg.connect(url) as connection:
+        kinds = connection.execute(
+            "select kind, count(*), sum(change) from kpi.movements() group by kind order by 3"
+        ).fetchall()
+    assert all(re.search(rf"│ {kind} +│ +{count} │ +{mrr} │", text) for kind, count, mrr in kinds)
+    assert len(kinds) == 2
+
+
+def test_completion_offers_the_names_of_the_database(handmade: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words, place, offered in (
+        ("pgmrr segment cur", "2", ["currency"]),
+        ("pgmrr settings time", "2", ["time_zone"]),
+        ("pgmrr export tables x --only mrr_mon", "5", ["mrr_monthly"]),
+        ("pgmrr expo", "1", ["export"]),
+    ):
+        monkeypatch.setenv("_PGMRR_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", place)
+        shown = pgmrr(handmade)
+        assert shown.stdout.split() == offered, words
+        assert shown.stderr == ""
+    monkeypatch.setenv("COMP_WORDS", "pgmrr segment cur")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    nowhere = pgmrr("postgresql:///none?host=/nonexistent")
+    assert (nowhere.stdout.strip(), nowhere.stderr) == ("", "")
+
+
+def test_long_work_shows_rows_and_rate_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal in (True, False):
+        written = io.StringIO()
+        console = Console(file=written, force_terminal=is_terminal, width=100, color_system=None)
+        monkeypatch.setattr(show, "err", console)
+        with show.progress() as progress:
+            watch = meter(progress, "reading x.csv [1]", 100)
+            watch(5_000, 50)
+            if is_terminal:
+                progress._moving.refresh()
+            meter(progress, "a part of it", is_part=True)(7)
+            progress("making [charges]")
+        shown = written.getvalue()
+        if is_terminal:
+            assert re.search(r"reading x.csv \[1\].*5,000 rows, [\d,]+/s", shown)
+        else:
+            assert shown == "reading x.csv [1]\nmaking [charges]\n"
+
+
+def test_figures_fit_80_columns_without_colour(handmade: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for command in (["kpis"], ["unpaid"], ["churn"], ["mrr", "--plot"]):
+        shown = pgmrr(handmade, *command).stdout
+        assert len(shown.splitlines()) > 5
+        assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80, command
+        assert "\x1b" not in shown
+
+
+def test_a_table_that_is_too_wide_gives_up_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [show.Column(name, name, show.Kind.label) for name in ("one", "two", "three")]
+    rows = [{"one": "1" * 30, "two": "2" * 30, "three": "3" * 30}]
+    for width, fitting in ((100, columns), (80, columns[:2]), (20, columns[:1])):
+        monkeypatch.setattr(show, "out", Console(width=width))
+        assert show.fitting(rows, columns, columns[:2], columns[:1]) == fitting
