@@ -23,6 +23,7 @@ from pgmrr.database import Database
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
 from pgmrr.programs import program_environment
+from pgmrr.rows import only_row
 from pgmrr.server_binaries import binary, package_version
 
 # Rows as text are the same whoever asks, on any server.
@@ -142,7 +143,7 @@ def back_up(
         raise PgmrrError("there is nothing to back up: this database holds nothing of pgmrr", "see: pgmrr migrate")
     catalog.refuse_foreign_schemas(connection)
     connection.execute(_UNHURRIED)
-    snapshot = connection.execute("select pg_export_snapshot()").fetchone()[0]
+    snapshot = only_row(connection.execute("select pg_export_snapshot()"))[0]
     progress("counting what there is")
     content = manifest(connection)
     try:
@@ -175,7 +176,7 @@ def manifest(connection: psycopg.Connection[Any]) -> Manifest:
         code=code and code[0],
         roles=[role for (role,) in connection.execute(_ROLES, [catalog.SCHEMAS]).fetchall()],
         tables={
-            f"{schema}.{table}": TableContent(*connection.execute(fingerprint(schema, table)).fetchone())
+            f"{schema}.{table}": TableContent(*only_row(connection.execute(fingerprint(schema, table))))
             for schema, table in connection.execute(_TABLES, [catalog.SCHEMAS]).fetchall()
         },
         objects=dict(connection.execute(objects()).fetchall()),
@@ -219,7 +220,7 @@ def _total(connection: psycopg.Connection[Any], day: str | None) -> tuple[str | 
         return None, None
     try:
         with connection.transaction():
-            return connection.execute(_MRR, [day]).fetchone()
+            return only_row(connection.execute(_MRR, [day]))
     except psycopg.Error:
         return None, None
 

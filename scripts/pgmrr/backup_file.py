@@ -117,7 +117,7 @@ def _read(path: Path, file: BinaryIO) -> Manifest:
         raise damaged
     try:
         manifest = _manifest(json.loads(text))
-        expected = manifest.dump["bytes"], manifest.dump["sha256"]
+        expected = int(manifest.dump["bytes"]), manifest.dump["sha256"]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise damaged from None
     if size != expected[0] + length + _END.size or _measure(file, expected[0]) != expected:

@@ -40,6 +40,7 @@ class Yoyo(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
     """yoyo in a session of ours, with its tables in schema ``meta``."""
 
     schema = "meta"
+    _internal_schema_updated: bool
 
     def __init__(self, connection: psycopg.Connection) -> None:
         """Use the connection, which is in autocommit mode."""

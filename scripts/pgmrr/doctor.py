@@ -16,6 +16,7 @@ from pgmrr.database import Database, reading
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
 from pgmrr.resources import sql_directory
+from pgmrr.server import EmbeddedServer
 from pgmrr.sessions import open_session
 
 SAMPLE = 1000  # customers for whom the rules are evaluated again
@@ -125,7 +126,7 @@ def examine(database: Database, *, thorough: bool = False, progress: Progress = 
         yield _code(database, thorough=thorough, progress=progress)
         yield from _figures(database, thorough=thorough, progress=progress)
         if database.server:
-            yield _disk(database)
+            yield _disk(database, database.server)
     except psycopg.errors.InsufficientPrivilege as error:
         raise PgmrrError(
             f"this user may not look into everything: {error.diag.message_primary}",
@@ -183,9 +184,9 @@ def _figures(database: Database, *, thorough: bool, progress: Progress) -> Itera
     yield from found
 
 
-def _disk(database: Database) -> Finding:
+def _disk(database: Database, server: EmbeddedServer) -> Finding:
     with reading(database) as connection:
         [row] = connection.execute(_SIZE).fetchall()
-    free = shutil.disk_usage(database.server.status().data_directory).free
+    free = shutil.disk_usage(server.status().data_directory).free
     megabytes = f"{free // 1024**2:,} MB free, the database has {row['bytes'] // 1024**2:,} MB"
     return DISK.found(1, [megabytes] if free < row["bytes"] else [])

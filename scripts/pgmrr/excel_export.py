@@ -43,7 +43,7 @@ class _Kind(StrEnum):
     text = "General"
     money = "#,##0.00"
     units = "#,##0 "  # money without cents; the space tells the format from that of counts
-    count = "#,##0"
+    whole = "#,##0"
     share = "0.0 %"
     points = "+0.0 %;-0.0 %;0.0 %"
     ratio = "0.00"
@@ -65,7 +65,7 @@ def _money(**headings: str) -> list[_Column]:
 
 
 def _counts(**headings: str) -> list[_Column]:
-    return [_Column(name, heading, _Kind.count) for name, heading in headings.items()]
+    return [_Column(name, heading, _Kind.whole) for name, heading in headings.items()]
 
 
 def _shares(**headings: str) -> list[_Column]:
@@ -122,17 +122,17 @@ _SEGMENT = [
     *_money(arpa="ARPA"),
 ]
 _CUSTOMER = [
-    _Column("rank", "Rank", _Kind.count),
+    _Column("rank", "Rank", _Kind.whole),
     _Column("customer_id", "Customer"),
     _Column("name", "Name"),
     *_money(mrr="MRR"),
     *_shares(share="Share of MRR", cumulative_share="Share so far"),
     *_money(unpaid="Unpaid"),
     _Column("customer_since", "Customer since", _Kind.day),
-    _Column("rank_before", "Rank a month earlier", _Kind.count),
+    _Column("rank_before", "Rank a month earlier", _Kind.whole),
 ]
 _AHEAD = [
-    _Column("month", "Months ahead", _Kind.count),
+    _Column("month", "Months ahead", _Kind.whole),
     _Column("last_on", "On", _Kind.day),
     *_money(
         opening="Opening",
@@ -172,7 +172,7 @@ _HEADLINE = [
     ("Meaning", _Kind.text),
 ]
 _FIGURES = [("Figure", _Kind.text), ("Value", _Kind.money), ("Unit", _Kind.text)]
-_HEADLINE_KINDS = {"share": _Kind.share, "points": _Kind.points, "ratio": _Kind.ratio, "sessions": _Kind.count}
+_HEADLINE_KINDS = {"share": _Kind.share, "points": _Kind.points, "ratio": _Kind.ratio, "sessions": _Kind.whole}
 _HEADLINE_UNITS = {"points": "percentage points"}
 
 
@@ -292,7 +292,7 @@ class _Book:
                 ("ever_with_mrr", "Customers who ever had MRR"),
                 ("known", "Customers known"),
             ):
-                sheet.cells([(heading, _Kind.text), (known[name], _Kind.count), ("customers", _Kind.text)])
+                sheet.cells([(heading, _Kind.text), (known[name], _Kind.whole), ("customers", _Kind.text)])
             sheet.gap()
         sheet.title("What the data can say")
         sheet.text(self._coverage["explanation"])
@@ -354,7 +354,7 @@ class _Book:
         if not found:
             sheet.text(COHORTS.empty)
         blocks = (
-            ("customers", "Customers who are kept", _Kind.count),
+            ("customers", "Customers who are kept", _Kind.whole),
             ("customer_share", "Customers who are kept, share of the first month observed", _Kind.share),
             ("mrr", f"MRR of the cohorts, {self._currency} a month", _Kind.units),
             ("mrr_share", "MRR of the cohorts, share of the first month observed", _Kind.share),
@@ -521,13 +521,13 @@ class _Sheet:
         axis = "month_number" if not any(first_months.values()) else "month"
         columns = sorted({row[axis] for row in rows})
         headings = [str(column) if axis == "month_number" else f"{column:%Y-%m}" for column in columns]
-        self.header([("Cohort", _Kind.text), ("Customers", _Kind.count), *((heading, kind) for heading in headings)])
+        self.header([("Cohort", _Kind.text), ("Customers", _Kind.whole), *((heading, kind) for heading in headings)])
         first = self._next
         for cohort in first_months:
             found = {row[axis]: row for row in rows if row["cohort_name"] == cohort}
             size = next(iter(found.values()))["cohort_customers"]
             values = [(found[column][name] if column in found else None, kind) for column in columns]
-            self.cells([(cohort, _Kind.text), (size, _Kind.count), *values])
+            self.cells([(cohort, _Kind.text), (size, _Kind.whole), *values])
         self._sheet.conditional_format(
             first,
             2,

@@ -163,7 +163,7 @@ class ParquetWriter:
         return f"DECIMAL({_DIGITS},{places})" + ("[]" if type_.endswith("[]") else "")
 
 
-def _open(what: str, limits: dict[str, str]) -> tuple[Any, type[Exception]]:
+def _open(what: str, limits: _Limits) -> tuple[Any, type[Exception]]:
     """A session of DuckDB, and the class of its errors. Raises PgmrrError where the extra is missing."""
     try:
         import duckdb  # noqa: PLC0415  an extra that most users do without

@@ -25,6 +25,7 @@ from pgmrr.database import Database, writing
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent, writer_lock
 from pgmrr.programs import program_environment
+from pgmrr.rows import only_row
 from pgmrr.server_binaries import binary
 from pgmrr.sessions import tidy_up
 
@@ -122,7 +123,7 @@ def _refuse(connection: psycopg.Connection) -> None:
     version = connection.info.server_version // 10000
     if version < _OLDEST_SERVER:
         raise PgmrrError(f"the server is PostgreSQL {version}, and pgmrr needs {_OLDEST_SERVER} or newer")
-    taken = connection.execute(_SCHEMAS, [catalog.SCHEMAS]).fetchone()[0]
+    taken = only_row(connection.execute(_SCHEMAS, [catalog.SCHEMAS]))[0]
     if taken:
         raise PgmrrError(
             f"the database is not empty: it has the schemas {taken}",
@@ -174,14 +175,16 @@ def _run(database: Database, path: Path, before: bytes, after: bytes, server_ver
         _child(restoring, stdout=subprocess.PIPE, stderr=complaints, env=environment | ENGLISH) as source,
         _child(executing, stdin=subprocess.PIPE, stderr=errors, env=environment | ENGLISH) as psql,
     ):
+        dump, script = source.stdout, psql.stdin
+        assert dump and script
         with suppress(BrokenPipeError):  # psql gave up, and tells why
-            psql.stdin.write(before)
-            _copy(source.stdout, psql.stdin, keep_all=server_version >= 170000)
+            script.write(before)
+            _copy(dump, script, keep_all=server_version >= 170000)
             if source.wait() == 0:
-                psql.stdin.write(after)
-            psql.stdin.flush()
+                script.write(after)
+            script.flush()
         with suppress(BrokenPipeError):
-            psql.stdin.close()
+            script.close()
         if psql.wait():
             raise said_by("nothing was restored: psql", _text(errors))
         if source.wait():
@@ -192,7 +195,7 @@ def _run(database: Database, path: Path, before: bytes, after: bytes, server_ver
 def _child(command: list[Any], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A program that does not outlive us."""
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
-    with subprocess.Popen(command, **options) as child:
+    with subprocess.Popen(command, text=False, **options) as child:
         try:
             yield child
         finally:

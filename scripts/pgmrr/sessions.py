@@ -59,11 +59,10 @@ def explained(what: str | None, error: psycopg.Error) -> PgmrrError:
     Where the session was lost, perhaps while it committed, nobody knows yet what was done.
     """
     diagnosis = error.diag
+    hint = diagnosis.message_hint or diagnosis.message_detail
     if is_lost(error):
         what = "the connection to the database was lost"
         hint = "what was being done is done as a whole, or not at all: see pgmrr batches before you run it again"
-    else:
-        hint = diagnosis.message_hint or diagnosis.message_detail
     reason = (diagnosis.message_primary or first_line(error)).strip()
     state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return PgmrrError(f"{what}: {reason}{state}" if what else f"{reason}{state}", hint)

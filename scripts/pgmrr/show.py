@@ -268,7 +268,7 @@ def paragraph(text: str, indent: int = 0) -> None:
 
 
 @contextmanager
-def progress() -> Iterator["Progress"]:
+def progress() -> Iterator["Progress | MovingProgress"]:
     """Show on stderr what a long step is doing: one moving line on a terminal, else a line a step."""
     if not err.is_terminal:
         yield Progress(note)
@@ -276,7 +276,7 @@ def progress() -> Iterator["Progress"]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        _Share(bar_width=20),
+        _Share(20),
         _Rows(),
         TimeElapsedColumn(),
     )
@@ -317,11 +317,15 @@ class MovingProgress:
         return watch
 
 
-class _Share(BarColumn):
+class _Share(ProgressColumn):
     """A bar, where it is known how much there is."""
 
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._bar = BarColumn(bar_width=width)
+
     def render(self, task: Task) -> RenderableType:
-        return super().render(task) if task.total else Text("")
+        return self._bar.render(task) if task.total else Text("")
 
 
 class _Rows(ProgressColumn):

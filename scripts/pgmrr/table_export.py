@@ -157,7 +157,7 @@ class WrittenTable:
     rows: int
 
 
-def tables(connection: psycopg.Connection) -> list[Table]:
+def tables(connection: psycopg.Connection[Any]) -> list[Table]:
     """The public views and functions of schema ``kpi``, by name, as the catalog knows them."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return [
@@ -166,14 +166,14 @@ def tables(connection: psycopg.Connection) -> list[Table]:
         ]
 
 
-def source_of(connection: psycopg.Connection) -> dict[str, Any]:
+def source_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     """From when figures are: batch, batch_at, read_at, postgresql, reporting_currency and time_zone."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return dict(cursor.execute(_SOURCE.encode()).fetchone() or {})
 
 
 def export_tables(
-    connection: psycopg.Connection,
+    connection: psycopg.Connection[Any],
     directory: Path,
     *,
     formats: Sequence[str] = FORMATS,
