@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -511,6 +513,24 @@ def test_a_name_is_no_formula_and_a_loss_is_a_number(api: TestClient) -> None:
     assert (customer["customer_id"], customer["name"]) == ("abc_000001", f"'{NAMES['abc_000001']}")
     lost = csv.DictReader(io.StringIO(api.get("/api/movements?limit=1000", headers={"Accept": "text/csv"}).text))
     assert min(Decimal(row["change"]) for row in lost) < 0
+
+
+# -- the document ---------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_document_are_what_is_answered(database: str, repository: Path) -> None:
+    """The company is the one that ./start.sh simulates."""
+    with open_session(database) as connection:
+        simulate(connection, Parameters())
+    text = (repository / "docs" / "api.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```\n\$ curl (.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)
+    assert len(examples) == 6
+    with serving(database) as api:
+        for call, shown in examples:
+            *options, address = shlex.split(call)
+            headers = dict(option.split(": ") for option in options if ": " in option)
+            answer = api.get(address.removeprefix(f"{HOME}:8321"), headers=headers)
+            assert answer.text.rstrip("\n") == shown.rstrip("\n"), call
 
 
 # -- the command ----------------------------------------------------------------------------------

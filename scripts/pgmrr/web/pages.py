@@ -108,7 +108,7 @@ class Pages:
 def problem_page(problem: Problem) -> Response:
     """A problem as a page for people."""
     lines = "".join(f"<p>{escape(line)}</p>" for line in (problem.detail, problem.hint) if line)
-    title = f"{problem.status.value} {problem.status.phrase}"
+    title = f"{problem.status.value} {problem.title}"
     body = plain.document(title, f'{lines}\n<p><a href="/">Report</a></p>')
     headers = {**problem.headers, **plain.HEADERS, "Cache-Control": "no-store"}
     return Response(body, problem.status, headers, f"{HTML}; charset=utf-8")
