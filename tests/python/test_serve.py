@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -585,8 +586,8 @@ def test_the_command_ends_what_runs(abc: str) -> None:
             waiting = (
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%movements%'"
             )
-            while watching.execute(waiting.encode()).fetchone() == (0,):
-                pass
+            while process.poll() is None and watching.execute(waiting.encode()).fetchone() == (0,):
+                time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         asking.join(timeout=30)
