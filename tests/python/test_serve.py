@@ -516,6 +516,16 @@ def test_a_name_is_no_formula_and_a_loss_is_a_number(api: TestClient) -> None:
     assert min(Decimal(row["change"]) for row in lost) < 0
 
 
+def test_without_the_packages_of_the_report_the_api_is_there(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name == "pgmrr.web.pages" or name.startswith("pgmrr.page")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with serving(database) as api:
+        assert not api.app.state.has_pages
+        assert api.get("/", follow_redirects=False).headers["location"] == "/api"
+        assert api.get("/api/coverage").status_code == 200
+
+
 # -- the document ---------------------------------------------------------------------------------
 
 
