@@ -6,15 +6,18 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -513,6 +516,34 @@ def test_a_name_is_no_formula_and_a_loss_is_a_number(api: TestClient) -> None:
     assert min(Decimal(row["change"]) for row in lost) < 0
 
 
+def test_without_the_packages_of_the_report_the_api_is_there(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name == "pgmrr.web.pages" or name.startswith("pgmrr.page")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with serving(database) as api:
+        assert not api.app.state.has_pages
+        assert api.get("/", follow_redirects=False).headers["location"] == "/api"
+        assert api.get("/api/coverage").status_code == 200
+
+
+# -- the document ---------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_document_are_what_is_answered(database: str, repository: Path) -> None:
+    """The company is the one that ./start.sh simulates."""
+    with open_session(database) as connection:
+        simulate(connection, Parameters())
+    text = (repository / "docs" / "api.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```\n\$ curl (.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)
+    assert len(examples) == 6
+    with serving(database) as api:
+        for call, shown in examples:
+            *options, address = shlex.split(call)
+            headers = dict(option.split(": ") for option in options if ": " in option)
+            answer = api.get(address.removeprefix(f"{HOME}:8321"), headers=headers)
+            assert answer.text.rstrip("\n") == shown.rstrip("\n"), call
+
+
 # -- the command ----------------------------------------------------------------------------------
 
 
@@ -565,8 +596,8 @@ def test_the_command_ends_what_runs(abc: str) -> None:
             waiting = (
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%movements%'"
             )
-            while watching.execute(waiting.encode()).fetchone() == (0,):
-                pass
+            while process.poll() is None and watching.execute(waiting.encode()).fetchone() == (0,):
+                time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         asking.join(timeout=30)

@@ -47,6 +47,13 @@ def test_the_wheel_holds_all_sql(wheel: Path, repository: Path) -> None:
     assert expected <= inside
 
 
+def test_the_wheel_holds_what_the_page_is_made_of(wheel: Path, repository: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    files = [file for file in (repository / "scripts/pgmrr/page").iterdir() if file.suffix in (".css", ".html", ".js")]
+    assert len(files) == 3
+    assert {f"pgmrr/page/{file.name}" for file in files} <= inside
+
+
 def test_an_installed_wheel_goes_from_nothing_to_figures(wheel: Path) -> None:
     with TemporaryDirectory(prefix="pgmrr-test-", ignore_cleanup_errors=True) as name:
         directory = Path(name)

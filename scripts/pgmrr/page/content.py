@@ -23,7 +23,7 @@ SECTIONS: tuple[Callable[[Scope], Section], ...] = (
 )
 
 _LAST_BATCH = """
-    select b.summary, b.created_at, current_database() as database
+    select concat_ws(' of ', b.kind, nullif(b.source, b.kind)) as what, b.created_at
     from kpi.batches b
     where b.kind in ('import', 'simulation')
     order by b.batch_id desc
@@ -45,7 +45,7 @@ def build(connection: Connection, period: Period, title: str | None = None) -> P
         currency=reporting_currency(connection),
         first=scope.first if scope else None,
         last=scope.last if scope else None,
-        batch=batch["summary"] if batch else None,
+        batch=batch["what"] if batch else None,
         batch_at=batch["created_at"] if batch else None,
         explanation=coverage["explanation"],
         sections=[section(scope) for section in SECTIONS] if scope else [],

@@ -21,6 +21,7 @@ from pgmrr.show import Column, Kind, Row, text_of
 
 _HERE = Path(__file__).resolve().parent
 _WORDS = (Kind.text, Kind.label)
+_ON_PAPER = 15  # columns that fit it; a wider table stays on the screen
 
 
 def render(page: Page, live: Links | None = None, controls: str = "") -> str:
@@ -46,7 +47,7 @@ def _facts(page: Page) -> str:
     if page.first and page.last:
         facts.insert(0, ("MRR known and shown", f"{page.first} to {page.last}"))
     if page.batch_at:
-        facts.append(("Last batch", f"{page.batch_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {page.batch}"))
+        facts.append(("Last batch", f"{page.batch_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {page.batch}"))
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
 
 
@@ -110,10 +111,11 @@ def _table(table: Table, live: Links | None) -> str:
     head = "".join(f'<th scope="col"{_side(column)}>{escape(column.heading)}</th>' for column in table.columns)
     rows = "".join(f"<tr>{''.join(_cells(table, row, live))}</tr>" for row in table.rows)
     more = f'<p class="note">{escape(table.more)}</p>' if table.more else ""
+    wide = ' class="table wide"' if len(table.columns) > _ON_PAPER else ' class="table"'
     when = "".join(f' data-when-{name}="{escape(value)}"' for name, value in table.when.items())
     # A table wider than the page scrolls by itself, also by keyboard.
     return (
-        f'<div class="table"{when}><div class="scroll" tabindex="0" role="group" aria-label="{escape(table.caption)}">'
+        f'<div{wide}{when}><div class="scroll" tabindex="0" role="group" aria-label="{escape(table.caption)}">'
         f"<table><caption>{escape(table.caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>{more}</div>"
     )

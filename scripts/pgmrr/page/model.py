@@ -124,7 +124,7 @@ class Page:
     currency: str
     first: date | None  # the days shown; None where nothing is known
     last: date | None
-    batch: str | None  # the last import or simulation
+    batch: str | None  # the last import or simulation, in a word
     batch_at: datetime | None
     explanation: str  # what the data can say, in words
     sections: Sequence[Section]

@@ -141,7 +141,7 @@ def _page(endpoint: Endpoint, given: Mapping[str, str]) -> sql.Composed:
         source = sql.SQL("{call} with ordinality as answer ({columns}, place_of_row)").format(
             call=_call(endpoint, given), columns=sql.SQL(", ").join(columns)
         )
-        order = sql.SQL("place_of_row")
+        order: sql.Composable = sql.SQL("place_of_row")
     else:
         source = sql.SQL("kpi.{name} answer").format(name=sql.Identifier(endpoint.name))
         order = sql.SQL(", ").join(

@@ -1,6 +1,7 @@
 """What the live page has above the report: the form that filters it, and the way between pages. All by plain GET."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from pgmrr.page.scope import Scope
 from pgmrr.reports import TOTAL_AT
 from pgmrr.reports.segments import ATTRIBUTES, SEGMENTS
-from pgmrr.show import Kind, Row, text_of
+from pgmrr.show import Kind, text_of
 from pgmrr.web.filters import Filters, Segment
 
 _MOST_VALUES = 40  # of an attribute, in a list to choose from
@@ -22,20 +23,41 @@ _CURRENCIES = """
 """
 
 
-def form(scope: Scope, filters: Filters) -> str:
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from: segments by attribute, those of the last covered day, and currencies."""
+
+    segments: Mapping[str, Sequence[Segment]]
+    currencies: Sequence[str]
+
+
+def choices(scope: Scope) -> Choices:
+    """The choices that the data give. They do not depend on the days of the page."""
+    attributes = [row for row in ATTRIBUTES.ask(scope.connection) if 0 < row["distinct_values"] <= _MOST_VALUES]
+    day = scope.coverage["complete_through"]
+    segments = {
+        row["name"]: [
+            Segment(row["name"], found["segment"])
+            for found in SEGMENTS.ask(scope.connection, {"attribute": row["name"], "day": day})
+        ]
+        for row in attributes
+    }
+    return Choices(segments, [row["currency"] for row in scope.ask(_CURRENCIES) if row["currency"] != scope.currency])
+
+
+def form(scope: Scope, filters: Filters, offered: Choices) -> str:
     """The form, with what is chosen, and what the choice means."""
     coverage = scope.coverage
     bounds = f'min="{coverage["observed_from"]}" max="{coverage["complete_through"]}"'
-    currencies = [row["currency"] for row in scope.ask(_CURRENCIES) if row["currency"] != scope.currency]
     chosen = (filters.currency or "").upper()
     return (
         f'{_style()}<form class="filters" method="get" action="/" aria-label="Filter">'
         f'<label>From<input type="date" name="from" value="{scope.first}" {bounds}></label>'
         f'<label>To<input type="date" name="to" value="{scope.last}" {bounds}></label>'
-        f'<label>Segment<select name="segment"><option value="">whole company</option>{_segments(scope, filters)}'
+        f'<label>Segment<select name="segment"><option value="">whole company</option>{_segments(offered, filters)}'
         "</select></label>"
         f'<label>Convert MRR to<select name="currency"><option value="">{escape(scope.currency)}, as reported</option>'
-        f"{''.join(_option(name, name, name == chosen) for name in _with(chosen, currencies))}</select></label>"
+        f"{''.join(_option(name, name, name == chosen) for name in _with(chosen, offered.currencies))}</select></label>"
         '<button type="submit">Show</button><a href="/">all</a></form>'
         f"{_converted(scope, filters)}"
     )
@@ -67,28 +89,21 @@ def _converted(scope: Scope, filters: Filters) -> str:
     return f'<p class="says">{escape(mrr)}</p><p class="note">{escape(rule)}</p>'
 
 
-def _segments(scope: Scope, filters: Filters) -> str:
-    """A group of options for each attribute, each value once; one that is chosen, listed or not, is there."""
-    groups = []
-    is_listed = filters.segment is None
-    for attribute in ATTRIBUTES.ask(scope.connection):
-        if not attribute["distinct_values"] or attribute["distinct_values"] > _MOST_VALUES:
-            continue
-        found = SEGMENTS.ask(scope.connection, {"attribute": attribute["name"], "day": scope.last})
-        options = [Segment(attribute["name"], row["segment"]) for row in found]
-        is_listed = is_listed or filters.segment in options
-        groups.append(_group(attribute, options, filters.segment))
-    if filters.segment and not is_listed:
-        groups.insert(0, _option(filters.segment.written, filters.segment.shown, True))
+def _segments(offered: Choices, filters: Filters) -> str:
+    """A group of options for each attribute; a segment that is chosen and not listed stands before them."""
+    chosen = filters.segment
+    groups = [_group(name, segments, chosen) for name, segments in offered.segments.items() if segments]
+    if chosen and chosen not in offered.segments.get(chosen.attribute, ()):
+        groups.insert(0, _option(chosen.written, chosen.shown, True))
     return "".join(groups)
 
 
-def _group(attribute: Row, segments: Sequence[Segment], chosen: Segment | None) -> str:
+def _group(attribute: str, segments: Sequence[Segment], chosen: Segment | None) -> str:
     options = "".join(
         _option(segment.written, "(no value)" if segment.value is None else segment.value, segment == chosen)
         for segment in segments
     )
-    return f'<optgroup label="{escape(attribute["name"])}">{options}</optgroup>'
+    return f'<optgroup label="{escape(attribute)}">{options}</optgroup>'
 
 
 def _option(value: str, words: str, is_chosen: bool) -> str:

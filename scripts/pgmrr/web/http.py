@@ -44,11 +44,16 @@ class Problem(Exception):
         self.hint = hint
         self.headers = dict(headers or {})
 
+    @property
+    def title(self) -> str:
+        """The name of the status in RFC 9110; older Pythons have an older one of 422."""
+        return "Unprocessable Content" if self.status == HTTPStatus.UNPROCESSABLE_ENTITY else self.status.phrase
+
     def response(self) -> Response:
         """It as ``application/problem+json``."""
         members = {
             "type": "about:blank",
-            "title": self.status.phrase,
+            "title": self.title,
             "status": self.status.value,
             "detail": self.detail,
             "code": self.code,
@@ -88,7 +93,7 @@ _DETAILS = {
 
 def _problem_of_database(error: psycopg.Error) -> Problem:
     code, diagnosis = error.sqlstate, error.diag
-    detail = ": ".join(part for part in (diagnosis.message_primary, diagnosis.message_detail) if part)
+    detail = ". ".join(part for part in (diagnosis.message_primary, diagnosis.message_detail) if part)
     is_lost = code is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     if is_lost or (code or "").startswith(_CONNECTION):
         return _away(code)

@@ -44,6 +44,7 @@ class Pages:
     def __init__(self, pool: Pool, answers: Answers) -> None:
         self._pool = pool
         self._answers = answers
+        self._choices: tuple[State, controls.Choices] | None = None
 
     def routes(self) -> list[Route]:
         """The addresses of the pages."""
@@ -59,14 +60,14 @@ class Pages:
     def _made(self, page: Page, above: str) -> Made:
         return Made(html.render(page, LiveLinks(), above), f"{HTML}; charset=utf-8")
 
-    def _report(self, request: Request, connection: Connection, _state: State) -> Made:
+    def _report(self, request: Request, connection: Connection, state: State) -> Made:
         accepted(request, [HTML])
         filters = read_filters(request.scope["query_string"])
         with _dictionaries(connection):
             scope, _ = scope_of(connection, filters.period)
             if scope is None:
                 return self._made(_frame(connection, None, []), controls.trail({"all days": "/"}))
-            above = controls.form(scope, filters)
+            above = controls.form(scope, filters, self._choices_of(scope, state))
             if filters.segment:
                 page = _frame(connection, scope, segment.sections_of(scope, filters.segment))
                 page = replace(page, title=f"{page.title}: {filters.segment.shown}")
@@ -75,6 +76,12 @@ class Pages:
                 if filters.period != Period():
                     page = replace(page, sections=[_with_own_days(section) for section in page.sections])
             return self._made(page, above)
+
+    def _choices_of(self, scope: Scope, state: State) -> controls.Choices:
+        """What there is to choose from, asked once a batch."""
+        if self._choices is None or self._choices[0] != state:
+            self._choices = state, controls.choices(scope)
+        return self._choices[1]
 
     def _movements(self, request: Request, connection: Connection, _state: State) -> Made:
         accepted(request, [HTML])
@@ -108,7 +115,7 @@ class Pages:
 def problem_page(problem: Problem) -> Response:
     """A problem as a page for people."""
     lines = "".join(f"<p>{escape(line)}</p>" for line in (problem.detail, problem.hint) if line)
-    title = f"{problem.status.value} {problem.status.phrase}"
+    title = f"{problem.status.value} {problem.title}"
     body = plain.document(title, f'{lines}\n<p><a href="/">Report</a></p>')
     headers = {**problem.headers, **plain.HEADERS, "Cache-Control": "no-store"}
     return Response(body, problem.status, headers, f"{HTML}; charset=utf-8")

@@ -48,7 +48,7 @@ def biggest(scope: Scope) -> Section:
     largest, last = rows[0], rows[-1]
     says = (
         f"The largest is {_name(largest)} with {scope.money(largest['mrr'])} a month, {share(largest['share'])} of "
-        f"MRR; the first {len(rows)} bring {share(last['cumulative_share'])}."
+        "MRR" + (f"; the first {len(rows)} bring {share(last['cumulative_share'])}." if len(rows) > 1 else ".")
     )
     unpaid = [row for row in rows if row["unpaid"]]
     if unpaid:

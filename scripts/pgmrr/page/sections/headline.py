@@ -65,8 +65,10 @@ def _in_words(scope: Scope, rows: Sequence[Row]) -> str:
     grown = mrr["change"]
     if grown is None:
         said = [f"MRR came to {scope.money(mrr['value'])}; by how much it grew cannot be told"]
+    elif grown == 0:
+        said = [f"MRR stayed at {scope.money(mrr['value'])}"]
     else:
-        way = "rose" if grown > 0 else "fell" if grown < 0 else "changed"
+        way = "rose" if grown > 0 else "fell"
         said = [f"MRR {way} by {share(abs(grown))} to {scope.money(mrr['value'])}"]
     if mrr["second_value"] is not None:
         said.append(f"the customers of its opening brought {share(mrr['second_value'])} of what they had before (NRR)")

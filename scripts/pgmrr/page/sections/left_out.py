@@ -46,14 +46,13 @@ def left_out(scope: Scope) -> Section:
     """What was left out, and what can the data not say?"""
     (total,) = scope.ask(_FATES_IN_ALL)
     one_off, credits, rejected, warnings = map(scope.ask, (_ONE_OFF, _CREDITS, _REJECTED, _WARNINGS))
-    parts = [f"Of {counted(total['invoices'], 'invoice')}, {total['charges']:,} make MRR"]
-    parts.append(f"{total['one_off']:,} are one-off revenue" if total["one_off"] else "none is one-off revenue")
-    rows = sum(row["rows"] for row in rejected)
-    parts.append(f"{counted(rows, 'row')} could not be read" if rows else "no row was rejected")
-    unmatched = sum(row["credits"] for row in credits)
-    parts.append(
-        f"{counted(unmatched, 'credit')} found no charge to take from" if unmatched else "every credit was matched"
-    )
+    rows, unmatched = sum(row["rows"] for row in rejected), sum(row["credits"] for row in credits)
+    parts = [
+        f"MRR rests on {total['charges']:,} of {counted(total['invoices'], 'invoice')}",
+        f"one-off revenue on {total['one_off']:,}" if total["one_off"] else "none is one-off revenue",
+        f"{counted(rows, 'row')} could not be read" if rows else "no row was rejected",
+        f"{counted(unmatched, 'credit')} found no charge to take from" if unmatched else "every credit was matched",
+    ]
     return Section(
         "left_out",
         "What was left out",
