@@ -476,6 +476,15 @@ def test_a_missing_package_is_named_with_what_installs_it(
     ]
 
 
+def test_a_directory_that_is_not_there_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    result = pgmrr("postgresql://nowhere.invalid/x", "report", "-o", str(tmp_path / "missing/report.html"))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: there is no directory {tmp_path}/missing",
+        f"hint: make it: mkdir -p {tmp_path}/missing",
+    ]
+
+
 class Everywhere(Links):
     """Links that lead somewhere."""
 
