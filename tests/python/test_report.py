@@ -2,9 +2,11 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import combinations
+from math import dist
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -378,31 +380,64 @@ def test_on_paper_all_is_open_and_drawn(browser: Browser, abc: Report, tmp_path:
         assert printed.startswith(b"%PDF-")
 
 
-def luminance(colour: str) -> float:
+def linear(colour: str) -> list[float]:
+    """Red, green and blue as amounts of light."""
     parts = [value / 255 for value in bytes.fromhex(colour[1:])]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+
+
+def times(matrix: Sequence[Sequence[float]], light: Sequence[float]) -> list[float]:
+    return [sum(a * b for a, b in zip(row, light, strict=True)) for row in matrix]
 
 
 def contrast(one: str, other: str) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    """As WCAG defines it."""
+    dark, light = sorted(times([[0.2126, 0.7152, 0.0722]], linear(colour))[0] for colour in (one, other))
     return (light + 0.05) / (dark + 0.05)
 
 
+# What is seen without one of the three kinds of cones: Machado, Oliveira and Fernandes, 2009.
+VISION = {
+    "all cones": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+XYZ = [
+    [0.4124 / 0.95047, 0.3576 / 0.95047, 0.1805 / 0.95047],
+    [0.2126, 0.7152, 0.0722],
+    [0.0193 / 1.08883, 0.1192 / 1.08883, 0.9505 / 1.08883],
+]
+
+
+def difference(one: str, other: str, vision: Sequence[Sequence[float]]) -> float:
+    """How far apart two colours look, in CIE L*a*b*."""
+    points = []
+    for colour in (one, other):
+        seen = [min(max(part, 0), 1) for part in times(vision, linear(colour))]
+        x, y, z = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in times(XYZ, seen))
+        points.append((116 * y - 16, 500 * (x - y), 200 * (y - z)))
+    return dist(*points)
+
+
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_colours_can_be_told_from_the_surface(colours: dict[str, str]) -> None:
-    text = ("ink", "muted", "link")
-    marks = ("mrr", "unpaid", "mark", "focus", *charts.KINDS)
-    assert {
-        name: contrast(colours[name], colours["surface"])
-        for name in text
-        if contrast(colours[name], colours["surface"]) < 4.5
-    } == {}
-    assert {
-        name: contrast(colours[name], colours["surface"])
-        for name in marks
-        if contrast(colours[name], colours["surface"]) < 3
-    } == {}
+def test_text_and_marks_can_be_told_from_the_page(colours: dict[str, str]) -> None:
+    least = {**dict.fromkeys(("ink", "muted", "link"), 4.5), **dict.fromkeys(charts.KINDS, 3)}
+    least |= dict.fromkeys(("mrr", "unpaid", "mark", "focus"), 3)
+    found = {name: contrast(colours[name], colours["surface"]) for name in least}
+    assert {name: value for name, value in found.items() if value < least[name]} == {}
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_kinds_can_be_told_apart_with_any_colour_vision(colours: dict[str, str], vision: str) -> None:
+    kinds = [kind for kind in charts.KINDS if kind != "rounding"]  # cents, and no bar that is seen
+    found = {
+        pair: difference(colours[pair[0]], colours[pair[1]], VISION[vision])
+        for pair in [*combinations(kinds, 2), ("mrr", "unpaid")]
+    }
+    assert len(found) == 16
+    assert {pair: value for pair, value in found.items() if value < 15} == {}
 
 
 # -- beside the page ------------------------------------------------------------------------------
@@ -438,6 +473,15 @@ def test_a_missing_package_is_named_with_what_installs_it(
     assert result.stderr.splitlines() == [
         f"error: the report needs the package {package}",
         "hint: install it: ./build.sh report in a checkout, else pip install 'pgmrr[report]'",
+    ]
+
+
+def test_a_directory_that_is_not_there_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    result = pgmrr("postgresql://nowhere.invalid/x", "report", "-o", str(tmp_path / "missing/report.html"))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: there is no directory {tmp_path}/missing",
+        f"hint: make it: mkdir -p {tmp_path}/missing",
     ]
 
 

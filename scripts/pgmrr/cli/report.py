@@ -32,6 +32,8 @@ def report(
             f"the report needs the package {error.name}",
             "install it: ./build.sh report in a checkout, else pip install 'pgmrr[report]'",
         ) from None
+    if not output.parent.is_dir():
+        raise PgmrrError(f"there is no directory {output.parent}", f"make it: mkdir -p {output.parent}")
     with show.progress() as progress:
         progress("asking for the figures …")
         with reading(choose(url, name)) as connection:
