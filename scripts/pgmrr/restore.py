@@ -192,10 +192,16 @@ def _run(database: Database, path: Path, before: bytes, after: bytes, server_ver
 
 
 @contextmanager
-def _child(command: list[Any], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    command: list[Any],
+    *,
+    stderr: IO[bytes],
+    env: dict[str, str],
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program that does not outlive us."""
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
-    with subprocess.Popen(command, text=False, **options) as child:
+    with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env) as child:
         try:
             yield child
         finally:

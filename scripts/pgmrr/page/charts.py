@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import altair as alt
+from altair.typing import ChartType
 
 from pgmrr.page.palette import var
 
@@ -64,7 +65,7 @@ _CENTS = ",.2f"
 _SHARE = ".1%"
 
 
-def sparkline(rows: Rows, *, field: str, height: int = 36) -> alt.LayerChart:
+def sparkline(rows: Rows, *, field: str, height: int = 36) -> ChartType:
     """``field`` over ``day``, from zero, with a dot on the last value."""
     line = _bare_chart(rows).mark_line(color=var("mrr"), strokeWidth=1.5).encode(y=_bare(field))
     dots = [row for row in rows if row[field] is not None][-1:]
@@ -72,7 +73,7 @@ def sparkline(rows: Rows, *, field: str, height: int = 36) -> alt.LayerChart:
     return alt.layer(line, dot).properties(width="container", height=height)
 
 
-def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
+def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> ChartType:
     """MRR by ``day`` (``closing``), its ``unpaid`` part apart, and the days of ``shades`` on which data can't say."""
     series = {"MRR": "mrr", "of it unpaid": "unpaid"} if any(row.get("unpaid") for row in rows) else {"MRR": "mrr"}
     colours = _colours(series)
@@ -96,7 +97,7 @@ def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> alt.LayerChart:
     return alt.layer(*layers).properties(width="container", height=300)
 
 
-def waterfall(rows: Rows, *, currency: str) -> alt.LayerChart:
+def waterfall(rows: Rows, *, currency: str) -> ChartType:
     """Changes of MRR by ``month`` and ``kind``: what came above zero, what went below."""
     present = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     bars = (
@@ -119,7 +120,7 @@ def waterfall(rows: Rows, *, currency: str) -> alt.LayerChart:
     return alt.layer(bars, zero).properties(width="container", height=300)
 
 
-def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = None) -> alt.LayerChart:
+def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = None) -> ChartType:
     """Shares by ``day`` (``value``), a line for each ``metric``; ``series`` names their colours."""
     base = _chart(rows)
     y = alt.Y("value:Q", title=None, axis=_shares(), scale=alt.Scale(zero=reference is None))
@@ -145,7 +146,7 @@ def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = No
     return alt.layer(*layers).properties(width="container", height=220)
 
 
-def cohorts(rows: Rows, *, axis: str, axis_title: str) -> alt.LayerChart:
+def cohorts(rows: Rows, *, axis: str, axis_title: str) -> ChartType:
     """A row a cohort, a column a month (``axis``); ``measure`` and ``scale`` choose what the cells show."""
     measure, scale = alt.param(name="measure", value="customers"), alt.param(name="scale", value="share")
     top = {name: max((row[name] for row in rows), default=0) or 1 for name in ("customers", "mrr")}
@@ -187,7 +188,7 @@ def cohorts(rows: Rows, *, axis: str, axis_title: str) -> alt.LayerChart:
     )
 
 
-def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> alt.LayerChart:
+def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> ChartType:
     """MRR by ``day``, with the days of ``marked`` on it and who made them (``drivers``)."""
     base = _day_chart(rows)
     y = alt.Y("closing:Q", title=f"{currency} a month", axis=_amounts(), scale=alt.Scale(zero=False))
@@ -217,7 +218,7 @@ def days(rows: Rows, *, currency: str, marked: Rows, shades: Rows = ()) -> alt.L
     return alt.layer(*_shaded(shades), line, points).properties(width="container", height=260)
 
 
-def trajectory(rows: Rows, *, unpaid: bool = False) -> alt.LayerChart:
+def trajectory(rows: Rows, *, unpaid: bool = False) -> ChartType:
     """A customer's MRR by ``day``, from zero."""
     colour = var("unpaid") if unpaid else var("mrr")
     base = _bare_chart(rows)
@@ -229,7 +230,7 @@ def trajectory(rows: Rows, *, unpaid: bool = False) -> alt.LayerChart:
     return alt.layer(area, line, *tips).properties(width="container", height=48)
 
 
-def concentration(rows: Rows) -> alt.LayerChart:
+def concentration(rows: Rows) -> ChartType:
     """The share of MRR (``cumulative_share``) that the largest customers (``customer_share``) bring."""
     base = _chart(rows).encode(
         x=alt.X("customer_share:Q", title="Customers, the largest first", axis=_shares()),
@@ -249,7 +250,7 @@ def concentration(rows: Rows) -> alt.LayerChart:
     return alt.layer(equal, curve, hit).properties(width="container", height=260)
 
 
-def segments(rows: Rows) -> alt.LayerChart:
+def segments(rows: Rows) -> ChartType:
     """MRR by ``segment``, with ``words`` beside each bar."""
     room = max((row["mrr"] for row in rows), default=0) * 1.7  # for the words beside the longest bar
     base = _chart(rows).encode(
@@ -268,7 +269,7 @@ def segments(rows: Rows) -> alt.LayerChart:
     return alt.layer(bars, words).properties(width="container", height=28 * len(rows))
 
 
-def forecast(rows: Rows, *, currency: str, history: Rows) -> alt.LayerChart:
+def forecast(rows: Rows, *, currency: str, history: Rows) -> ChartType:
     """MRR that was (``history``) and that may come: ``point``, in its 80 % and 95 % intervals."""
     base = _day_chart(rows)
     y = alt.Y("low_95:Q", title=f"{currency} a month", axis=_amounts(), scale=alt.Scale(zero=False))

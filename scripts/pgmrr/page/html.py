@@ -163,4 +163,4 @@ def _text(name: str) -> str:
 @cache
 def _vega() -> str:
     """The libraries that draw the charts, as one script."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return vl_convert.javascript_bundle("").replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -57,7 +57,7 @@ def scope_of(connection: Connection, period: Period) -> tuple[Scope | None, Row]
     return Scope(connection, coverage, reporting_currency(connection), first, last), coverage
 
 
-def _shades(coverage: Row, first: date, last: date) -> Iterator[Mapping[str, Any]]:
+def _shades(coverage: Row, first: date, last: date) -> Iterator[dict[str, Any]]:
     seen_from = coverage["churn_observable_from"]
     if seen_from and seen_from > first:
         until = min(seen_from, last)
