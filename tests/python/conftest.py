@@ -72,21 +72,6 @@ drop schema ledger;
 """
 
 
-# How to install what a test needs beside Python.
-INSTALL = {"chromium": "apt-get install chromium", "/usr/lib/postgresql/15/bin/pg_ctl": "apt-get install postgresql-15"}
-
-
-def need(program: str) -> str:
-    """The path of a program; where it is missing, a test is skipped, or fails where PGMRR_TEST_REQUIRE names it."""
-    path = shutil.which(program)
-    if path:
-        return path
-    reason = f"{program} is missing; to install it: {INSTALL.get(program, f'apt-get install {program}')}"
-    if program in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 class Server:
     """A running server, known by the URL of one of its databases."""
 
@@ -194,9 +179,12 @@ def toy_procedures(tmp_path: Path) -> Files:
     return Files(tmp_path / "procedures")
 
 
-# Where programs lie that are not on the PATH, and the packages of Debian that hold them.
+# Where libraries lie, which are not on the PATH, and the packages of Debian that hold what is called otherwise.
 _PLACES = {"plpgsql_check": "usr/lib/postgresql/*/lib/plpgsql_check.so"}
-_PACKAGES = {"plpgsql_check": "postgresql-15-plpgsql-check"}
+_PACKAGES = {
+    "plpgsql_check": "postgresql-15-plpgsql-check",
+    "/usr/lib/postgresql/15/bin/pg_ctl": "postgresql-15",
+}
 
 
 def need(program: str) -> str:

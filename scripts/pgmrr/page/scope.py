@@ -1,6 +1,6 @@
 """What a section asks with: the connection, the days of the page, and what the data cover."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
