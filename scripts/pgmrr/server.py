@@ -162,7 +162,7 @@ class EmbeddedServer:
             )
         create = sql.SQL("create database {} template template0 encoding 'UTF8'")
         with self._connect() as connection:
-            if connection.execute("select from pg_database where datname = %s", [name]).fetchone():
+            if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 return
             # Another process may create it at the same moment.
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
