@@ -31,9 +31,10 @@ def cut_short(scene: Scene, name: str, ways: Sequence[Way], count: int, chance: 
     for way in ways:
         for moment in moments(count, chance):
             restart_at_once = chance.random() < 0.5
-            trial = scene.cut_short(name, way, moment, restart_at_once=restart_at_once)
-            if not trial.was_running:  # it was faster than the one that was measured: that proves nothing
-                trial = scene.cut_short(name, way, moment / 2, restart_at_once=restart_at_once)
+            for attempt in range(4):
+                trial = scene.cut_short(name, way, moment / 2**attempt, restart_at_once=restart_at_once)
+                if trial.was_running:  # else it was faster than the one that was measured: that proves nothing
+                    break
             tally.add(name, way, trial)
     return tally
 
