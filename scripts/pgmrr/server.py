@@ -168,7 +168,7 @@ class EmbeddedServer:
         check_name(name)
         create = sql.SQL("create database {} template template0 encoding 'UTF8'")
         with self._connect() as connection:
-            if connection.execute("select from pg_database where datname = %s", [name]).fetchone():
+            if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 return False
             # Another process may create it at the same moment.
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):

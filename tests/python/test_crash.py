@@ -25,42 +25,43 @@ ALL = ["migrate", "import", "refresh", "undo", "rebuild", "simulate", "rollback"
 DISK = 320 * 2**20
 
 
-def cut_short(scene: Scene, chance: random.Random, ways: Sequence[Way], count: int, tally: Tally) -> None:
-    """Cut each operation short at so many moments in each way."""
-    for name in scene.operations:
-        for way in ways:
-            for moment in moments(count, chance):
-                restart_at_once = chance.random() < 0.5
-                trial = scene.cut_short(name, way, moment, restart_at_once=restart_at_once)
-                if not trial.was_running:  # it was faster than the one that was measured: that proves nothing
-                    trial = scene.cut_short(name, way, moment / 2, restart_at_once=restart_at_once)
-                tally.add(name, way, trial)
+def cut_short(scene: Scene, name: str, ways: Sequence[Way], count: int, chance: random.Random) -> Tally:
+    """Cut runs of an operation short in each way, at so many moments."""
+    tally = Tally()
+    for way in ways:
+        for moment in moments(count, chance):
+            restart_at_once = chance.random() < 0.5
+            for attempt in range(4):
+                trial = scene.cut_short(name, way, moment / 2**attempt, restart_at_once=restart_at_once)
+                if trial.was_running:  # else it was faster than the one that was measured: that proves nothing
+                    break
+            tally.add(name, way, trial)
+    return tally
 
 
 def test_a_run_that_is_killed_leaves_all_or_nothing(tmp_path: Path) -> None:
-    tally = Tally()
-    with Scene.opened(tmp_path, ["migrate", "import", "refresh", "undo"], size=60) as scene:
-        cut_short(scene, random.Random(SEED), KILLED, 1, tally)
-    print(f"seed {SEED}\n{tally}")
-    assert tally.total("moments") == 8
-    assert tally.total("running") >= 6
+    chance = random.Random(SEED)
+    with Scene.opened(tmp_path, ["import", "undo"], size=60) as scene:
+        tallies = [cut_short(scene, name, KILLED, 1, chance) for name in scene.operations]
+    print(f"seed {SEED}", *tallies, sep="\n")
+    assert sum(tally.total("moments") for tally in tallies) == 8
+    assert sum(tally.total("running") for tally in tallies) >= 6
 
 
 @pytest.mark.full
-def test_runs_cut_short_in_every_way_leave_all_or_nothing(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
-    killed, others = Tally(), Tally()
-    try:
-        with Scene.opened(tmp_path, ALL, size=300) as scene:
-            cut_short(scene, chance, KILLED, 13, killed)
-            cut_short(scene, chance, OTHERS, 4, others)
-    finally:
-        print(f"seed {SEED}\n{killed}\n{others}")
-    assert killed.total("moments") >= 200
-    assert killed.total("running") >= 180
-    assert killed.total("writing") >= 100
-    assert killed.total("moments") > killed.total("done") > 0
-    assert others.total("writing") >= 40
+@pytest.mark.parametrize("name", ALL)
+def test_a_run_cut_short_in_any_way_leaves_all_or_nothing(tmp_path: Path, name: str) -> None:
+    chance = random.Random(f"{SEED} {name}")
+    with Scene.opened(tmp_path, [name], size=300) as scene:
+        killed = cut_short(scene, name, KILLED, 13, chance)
+        print(f"seed {SEED}\n{killed}", flush=True)
+        others = cut_short(scene, name, OTHERS, 2, chance)
+        print(others, flush=True)
+    assert len(ALL) * killed.total("moments") >= 200
+    assert killed.total("running") >= 22
+    assert killed.total("writing") >= 4
+    assert killed.total("moments") > killed.total("done")
+    assert others.total("running") >= 4
 
 
 def test_a_time_limit_ends_a_reading_command_in_a_line(database: str) -> None:
@@ -88,7 +89,10 @@ def small_disk() -> Iterator[Path]:
         options = ["-t", "tmpfs", "-o", f"size={DISK},mode=0711", "pgmrr-test"]
         mounted = subprocess.run([mount, *options, place], capture_output=True, text=True, check=False)
         if mounted.returncode:
-            pytest.skip(f"only who may mount a file system can test a full one: {mounted.stderr.strip()}")
+            reason = f"only who may mount a file system can test a full one: {mounted.stderr.strip()}"
+            if "mount" in os.environ.get("PGMRR_TEST_REQUIRE", "").split(","):
+                pytest.fail(reason)
+            pytest.skip(reason)
         try:
             yield Path(place)
         finally:
@@ -105,6 +109,7 @@ def test_a_full_disk_costs_nothing_but_the_run(small_disk: Path, tmp_path: Path)
                 if not is_done:
                     assert "No space left on device" in said
                     refused.append(name)
+        print(f"of 12 runs on an almost full disk {len(refused)} were refused: {refused}")
         assert len(refused) >= 6
         for name in scene.operations:
             is_done, said = scene.fill_up(name, 2**22, no_log=True)

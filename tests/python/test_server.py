@@ -462,6 +462,9 @@ def test_several_databases_live_side_by_side(server: EmbeddedServer):
     with connect(server, "abc") as connection:
         connection.execute("create table only_here ()")
     assert value(server, "select to_regclass('only_here') is null", "stripe-2") is True
+    said = server.log_file.read_text()
+    server.ensure_database("abc")
+    assert server.log_file.read_text() == said, "nothing was tried in vain"
 
 
 @pytest.mark.parametrize("name", ["", "Abc", "a b", "1st", "x" * 64, 'a"; drop', "template1", "a\n"])
