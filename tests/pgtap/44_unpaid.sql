@@ -1,7 +1,7 @@
 -- Money that was billed and did not come: what became of invoices, who never paid, forgotten drafts, and
 -- what may replace void invoices.
 begin;
-select plan(14);
+select plan(15);
 
 \ir companies/complete.sql
 
@@ -119,6 +119,17 @@ select results_eq(
     $$ values ('eve' collate "C", 100.00, 1200.00), ('gus', 30.00, 70.00) $$,
     'never_paid has the largest MRR first'
 );
+-- An invoice over nothing is marked as paid, and is no payment.
+savepoint before_free;
+insert into raw.invoice (customer_id, invoice_id, batch_id, currency, status, issued_at, total)
+values ('gus', 'in_gus_free', 1, 'EUR', 'paid', '2024-04-21 00:00 UTC', 0);
+call pipeline.refresh('{gus}');
+select results_eq(
+    $$ select n.customer_id from kpi.never_paid n $$,
+    $$ values ('eve' collate "C"), ('gus') $$,
+    'who was billed nothing has not paid'
+);
+rollback to before_free;
 update raw.customer set payment_count = 2 where customer_id = 'gus';
 update meta.batch set is_truncated = true;
 call pipeline.rebuild();

@@ -1,6 +1,6 @@
 -- How sessions are spread, whose fell, and whether that tells of churn.
 begin;
-select plan(17);
+select plan(18);
 
 \ir companies/complete.sql
 
@@ -115,6 +115,12 @@ select results_eq(
     ('2024-04-30', 'ann', 'Ann & Co', 100.04, 2, 0, -1.0, '2024-03-06')
     $$,
     'usage_at_risk lists customers whose sessions fell by half or more in 30 days'
+);
+-- To 04-05 the 30 days begin on 03-07: ann's session of 03-06 is one of the 4 before.
+select results_eq(
+    $$ select u.customer_id, u.sessions_before, u.sessions from kpi.usage_at_risk('2024-04-05') u $$,
+    $$ values ('ann', 4::bigint, 0::bigint), ('fay', 2, 0), ('cat', 1, 0) $$,
+    'a session counts in one of the two times, the 30th day back in the earlier'
 );
 select results_eq(
     $$ select u.customer_id, u.sessions from kpi.usage_at_risk() u $$,
