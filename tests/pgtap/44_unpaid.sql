@@ -1,7 +1,7 @@
 -- Money that was billed and did not come: what became of invoices, who never paid, forgotten drafts, and
 -- what may replace void invoices.
 begin;
-select plan(15);
+select plan(16);
 
 \ir companies/complete.sql
 
@@ -199,6 +199,14 @@ select results_eq(
     $$ values (2::bigint, 2::bigint) $$,
     'its one-offs are those that one_off_revenue marks'
 );
+savepoint before_dollars;
+update raw.invoice set currency = 'USD' where invoice_id = 'in_again';
+select results_eq(
+    $$ select p.currency, p.total, p.replaced_currency, p.replaced_total, p.is_same_total from kpi.possible_replacements p where p.replaced_invoice_id = 'in_void' $$,
+    $$ values ('USD' collate "C", 70.00, 'EUR' collate "C", 70.00, false) $$,
+    '70 dollars are not the same total as 70 euros'
+);
+rollback to before_dollars;
 
 -- Currencies, and months without billing ---------------------------------------------------------
 --

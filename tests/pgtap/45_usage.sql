@@ -1,6 +1,6 @@
 -- How sessions are spread, whose fell, and whether that tells of churn.
 begin;
-select plan(18);
+select plan(19);
 
 \ir companies/complete.sql
 
@@ -223,6 +223,16 @@ select results_eq(
     $$ values (date '2024-04-01', 4::bigint) $$,
     'months without any session are no months of falling sessions'
 );
+-- Nor do months before churn can be seen: where all pay by the year, that is a year after the beginning.
+savepoint before_years;
+update meta.coverage set is_truncated = true;
+delete from ledger.daily_term_cents d where d.months < 12;
+select results_eq(
+    $$ select c.churn_observable_from, (select count(*) from kpi.usage_changes() u) from kpi.coverage c $$,
+    $$ values (date '2025-01-01', 0::bigint) $$,
+    'months in which churn cannot be seen are left out'
+);
+rollback to before_years;
 -- Churn that cannot be seen yet is none: the history is truncated and its shortest term a month.
 update meta.batch set is_truncated = true, first_invoice_at = '2024-02-15 00:00 UTC';
 update meta.setting set observed_from = '2024-03-01';
