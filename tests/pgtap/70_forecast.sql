@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(23);
+select plan(24);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -172,6 +172,11 @@ select results_eq(
     $$ select s.grain, s.periods, s.reach_months from kpi.forecast_status s $$,
     $$ values ('week', 9, 2) $$,
     'of 69 days it takes weeks'
+);
+select results_eq(
+    $$ select h.first_on, h.last_on, h.opening, h.at_risk from kpi.forecast_history h where h.period = 1 $$,
+    $$ values (date '2024-01-08', date '2024-01-14', 1000.00, 600.00) $$,
+    'who pays by the month can leave in any week'
 );
 select results_eq(
     $$ select f.month, f.last_on from kpi.forecast(6) f $$,
