@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(24);
+select plan(27);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -149,6 +149,40 @@ select results_eq(
     $$,
     'naive was short by 29.16, 26.24 and 23.62 a month ahead, in units of 36.1333, 34.39 and 32.76'
 );
+
+-- 60 came back in July, 10 a month. Of 1,247.42 are 847.42 at risk: base 110 won and 84.74 lost; better
+-- 125 + 12.50 and 67.79; worse 80 + 8 and 105.93.
+savepoint before_changes;
+insert into ledger.daily_change_cents (effective_on, currency, kind, movements, customers, change, unpaid_change)
+values ('2024-07-20', 'EUR', 'reactivation', 1, 1, 6000, 0);
+select results_eq(
+    $$ select s.base, s.better, s.worse from kpi.scenario(1) s $$,
+    $$ values (1272.68, 1317.13, 1229.49) $$,
+    'a scenario has more or fewer customers come back, too'
+);
+rollback to before_changes;
+
+-- August brings nothing: of seven months the last six won 5 x 100, whatever February won.
+insert into ledger.daily_change_cents (effective_on, currency, kind, movements, customers, change, unpaid_change)
+values ('2024-02-20', 'EUR', 'new', 1, 1, 60000, 0);
+update meta.coverage
+set complete_through = '2024-08-31';
+select results_eq(
+    $$ select r.origin, round(r.new, 4) from kpi.forecast_rates(1) r where r.origin >= 6 order by r.origin $$,
+    $$ values (6, 200.0000), (7, 83.3333) $$,  -- (700 + 5 x 100) / 6, 500 / 6
+    'rates are those of the last six months'
+);
+rollback to before_changes;
+
+-- 90 by the quarter from 01-01 were not renewed on 04-01: only what is paid for a year stays.
+insert into ledger.daily_term_cents (starts_on, currency, months, is_renewal, charges, mrr)
+values ('2024-01-01', 'EUR', 3, false, 1, 9000);
+select results_eq(
+    $$ select r.origin, r.paid_beyond from kpi.forecast_rates(2) r where r.origin = 6 $$,
+    $$ values (6, '{400,400}'::numeric[]) $$,
+    'a term that ended holds nothing'
+);
+rollback to before_changes;
 
 -- What leaves it little to say ------------------------------------------------------------------
 
