@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(27);
+select plan(28);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -150,15 +150,44 @@ select results_eq(
     'naive was short by 29.16, 26.24 and 23.62 a month ahead, in units of 36.1333, 34.39 and 32.76'
 );
 
--- 60 came back in July, 10 a month. Of 1,247.42 are 847.42 at risk: base 110 won and 84.74 lost; better
--- 125 + 12.50 and 67.79; worse 80 + 8 and 105.93.
+-- Three methods, one to three months ahead, each seen from the ends of the third to the fifth month.
+select results_eq(
+    $$
+    select
+        count(*),
+        count(*) filter (where (b.coverage_50, b.coverage_80, b.coverage_95) = (i.within_50, i.within_80, i.within_95)),
+        count(*) filter (where b.coverage_80 < b.coverage_95)
+    from kpi.forecast_backtest() b
+    join (
+        select
+            t.method,
+            t.step,
+            avg((t.actual between round(s.quantiles[1], 2) and round(s.quantiles[6], 2))::integer) as within_95,
+            avg((t.actual between round(s.quantiles[2], 2) and round(s.quantiles[5], 2))::integer) as within_80,
+            avg((t.actual between round(s.quantiles[3], 2) and round(s.quantiles[4], 2))::integer) as within_50
+        from kpi.forecast_tries t
+        join kpi.forecast_level_spread('{3,4,5}', 3, 300, '{0.025, 0.1, 0.25, 0.75, 0.9, 0.975}') s
+            on s.method = t.method
+            and s.origin = t.origin
+            and s.step = t.step
+        group by t.method, t.step
+    ) i
+        on i.method = b.method
+        and i.step = b.periods_ahead
+    $$,
+    $$ values (9::bigint, 9::bigint, 3::bigint) $$,
+    'the backtest counts how often what came lay in the interval of each level'
+);
+
+-- 30 came back in July and 30 were added, 5 a month each. Of 1,247.42 are 847.42 at risk: base 110 won and
+-- 84.74 lost; better 125 + 6.25 + 6.25 and 67.79; worse 80 + 4 + 4 and 105.93.
 savepoint before_changes;
 insert into ledger.daily_change_cents (effective_on, currency, kind, movements, customers, change, unpaid_change)
-values ('2024-07-20', 'EUR', 'reactivation', 1, 1, 6000, 0);
+values ('2024-07-20', 'EUR', 'reactivation', 1, 1, 3000, 0), ('2024-07-20', 'EUR', 'expansion', 1, 0, 3000, 0);
 select results_eq(
     $$ select s.base, s.better, s.worse from kpi.scenario(1) s $$,
     $$ values (1272.68, 1317.13, 1229.49) $$,
-    'a scenario has more or fewer customers come back, too'
+    'a scenario has more or fewer customers come back, and more or less expansion'
 );
 rollback to before_changes;
 
