@@ -1,6 +1,6 @@
 -- The forecast: what it rests on, its arithmetic, the calendar of renewals, and where there is none.
 begin;
-select plan(28);
+select plan(29);
 
 -- Without data ---------------------------------------------------------------------------------
 
@@ -150,6 +150,26 @@ select results_eq(
     'naive was short by 29.16, 26.24 and 23.62 a month ahead, in units of 36.1333, 34.39 and 32.76'
 );
 
+select results_eq(
+    $$
+    select f.method, count(*), count(*) filter (where (f.low, f.high) = (least(round(s.q[1], 2), f.point), greatest(round(s.q[2], 2), f.point)))
+    from unnest(array['movements', 'naive']) m (name)
+    cross join lateral kpi.forecast(3, 0.8, m.name) f
+    join (
+        select 'movements' as method, s.step, s.quantiles as q
+        from kpi.forecast_movement_spread('{6}', 3, 2000, '{0.1, 0.9}') s
+        union all
+        select s.method, s.step, s.quantiles
+        from kpi.forecast_level_spread('{6}', 3, 2000, '{0.1, 0.9}') s
+    ) s
+        on s.method = f.method
+        and s.step = f.month
+    group by f.method
+    order by f.method
+    $$,
+    $$ values ('movements', 3::bigint, 3::bigint), ('naive', 3, 3) $$,
+    'an interval of 80 % leaves out a tenth on either side'
+);
 -- Three methods, one to three months ahead, each seen from the ends of the third to the fifth month.
 select results_eq(
     $$
