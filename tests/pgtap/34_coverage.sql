@@ -1,9 +1,20 @@
 -- What the data can say and what it cannot: an export that starts in the middle of a
 -- company's life.
 begin;
-select plan(30);
+select plan(31);
 
 \ir companies/truncated.sql
+
+-- leo's renewal is open, and so is the year before that it proves: unpaid from the first day on.
+savepoint before_open;
+update raw.invoice set status = 'open' where invoice_id = 'in_leo1';
+call pipeline.refresh('{leo}');
+select results_eq(
+    $$ select d.day, d.closing, d.unpaid from kpi.mrr_daily d where d.day in ('2025-01-02', '2025-01-15', '2025-03-30') $$,
+    $$ values (date '2025-01-02', 150.00, 100.00), ('2025-01-15', 150.00, 100.00), ('2025-03-30', 170.00, 100.00) $$,
+    'what was unpaid before coverage opens it'
+);
+rollback to before_open;
 
 -- An older export, of 2024-11-15 18:00 to 2024-12-20, moves the beginning of the history. It
 -- brings nothing of kim and leo, and yet takes from kim the cycle of December that her renewal

@@ -1,6 +1,6 @@
 -- Cohorts, by first MRR and by signup, of a whole life and of a part of one.
 begin;
-select plan(15);
+select plan(16);
 
 \ir companies/complete.sql
 
@@ -169,6 +169,16 @@ select results_eq(
     $$,
     'who paid before the history is one cohort, and who appears later counts in no share'
 );
+-- Without leo's year the longest term is a month, and MRR is complete from 02-02 on.
+savepoint before_months;
+delete from raw.invoice where customer_id = 'leo';
+call pipeline.refresh(null);
+select results_eq(
+    $$ select c.month, c.mrr_is_complete from kpi.cohort_retention() c where c.cohort is null $$,
+    $$ values (date '2025-01-01', false), ('2025-02-01', true), ('2025-03-01', true) $$,
+    'MRR at a month''s end is complete where that day''s is'
+);
+rollback to before_months;
 -- Where churn can be seen from 02-01 on, the end of January is known to the last customer.
 savepoint before_new_year;
 update meta.setting set observed_from = '2025-01-01';

@@ -1,6 +1,6 @@
 -- Days, weeks and months in which MRR changed unusually, and who made it.
 begin;
-select plan(19);
+select plan(20);
 
 \ir companies/complete.sql
 
@@ -65,6 +65,16 @@ select results_eq(
     (date '2024-01-10'), ('2024-02-15'), ('2024-03-01'), ('2024-03-10'), ('2024-02-15'), ('2024-03-01'), ('2024-03-10')
     $$,
     'the range and the threshold choose among the days; they change no score'
+);
+select results_eq(
+    $$
+    select d.day
+    from kpi.period_changes('day') c
+    cross join lateral kpi.significant_days('2024-01-02', '2024-02-01', c.score) d
+    where c.first_on = '2024-01-10'
+    $$,
+    $$ values (date '2024-01-10') $$,
+    'a score that is exactly the threshold is enough'
 );
 -- 01-01 gains ann 100, ben 60, cat 40 and dan 30: 160 of 230 are the first to pass half.
 -- 03-01 gains 10.04: dan +30, cat -20, ann +0.04. 02-01 changed as much as expected: not at all.

@@ -1,7 +1,7 @@
 -- Money that was billed and did not come: what became of invoices, who never paid, forgotten drafts, and
 -- what may replace void invoices.
 begin;
-select plan(14);
+select plan(16);
 
 \ir companies/complete.sql
 
@@ -119,6 +119,17 @@ select results_eq(
     $$ values ('eve' collate "C", 100.00, 1200.00), ('gus', 30.00, 70.00) $$,
     'never_paid has the largest MRR first'
 );
+-- An invoice over nothing is marked as paid, and is no payment.
+savepoint before_free;
+insert into raw.invoice (customer_id, invoice_id, batch_id, currency, status, issued_at, total)
+values ('gus', 'in_gus_free', 1, 'EUR', 'paid', '2024-04-21 00:00 UTC', 0);
+call pipeline.refresh('{gus}');
+select results_eq(
+    $$ select n.customer_id from kpi.never_paid n $$,
+    $$ values ('eve' collate "C"), ('gus') $$,
+    'who was billed nothing has not paid'
+);
+rollback to before_free;
 update raw.customer set payment_count = 2 where customer_id = 'gus';
 update meta.batch set is_truncated = true;
 call pipeline.rebuild();
@@ -188,6 +199,14 @@ select results_eq(
     $$ values (2::bigint, 2::bigint) $$,
     'its one-offs are those that one_off_revenue marks'
 );
+savepoint before_dollars;
+update raw.invoice set currency = 'USD' where invoice_id = 'in_again';
+select results_eq(
+    $$ select p.currency, p.total, p.replaced_currency, p.replaced_total, p.is_same_total from kpi.possible_replacements p where p.replaced_invoice_id = 'in_void' $$,
+    $$ values ('USD' collate "C", 70.00, 'EUR' collate "C", 70.00, false) $$,
+    '70 dollars are not the same total as 70 euros'
+);
+rollback to before_dollars;
 
 -- Currencies, and months without billing ---------------------------------------------------------
 --

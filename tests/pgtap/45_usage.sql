@@ -1,6 +1,6 @@
 -- How sessions are spread, whose fell, and whether that tells of churn.
 begin;
-select plan(17);
+select plan(20);
 
 \ir companies/complete.sql
 
@@ -116,6 +116,12 @@ select results_eq(
     $$,
     'usage_at_risk lists customers whose sessions fell by half or more in 30 days'
 );
+-- To 04-05 the 30 days begin on 03-07: ann's session of 03-06 is one of the 4 before.
+select results_eq(
+    $$ select u.customer_id, u.sessions_before, u.sessions from kpi.usage_at_risk('2024-04-05') u $$,
+    $$ values ('ann', 4::bigint, 0::bigint), ('fay', 2, 0), ('cat', 1, 0) $$,
+    'a session counts in one of the two times, the 30th day back in the earlier'
+);
 select results_eq(
     $$ select u.customer_id, u.sessions from kpi.usage_at_risk() u $$,
     $$ values ('ann', 0::bigint) $$,
@@ -210,6 +216,23 @@ select throws_ok(
     'the range of days is upside down',
     'usage_changes refuses a range that is upside down'
 );
+-- On 04-30 ann is fading, who brings 40 % of MRR. No relation with churn was found, so the risk is low.
+select results_eq(
+    $$
+    select u.is_related, r.severity, r.evidence, r.mrr
+    from kpi.usage_and_churn() u
+    cross join kpi.risks() r
+    where r.risk = 'usage'
+    $$,
+    $$
+    values (
+        false, 'low',
+        'Customers whose sessions fell by half or more in 30 days: 1, with 40.0 % of MRR. So far such customers are not seen to churn more often.',
+        100.04
+    )
+    $$,
+    'a risk that the past does not confirm is low'
+);
 -- In January nobody used the product any more: that says nothing of February.
 delete from usage.session s where s.created_at < '2024-02-01 00:00 UTC';
 select results_eq(
@@ -217,6 +240,16 @@ select results_eq(
     $$ values (date '2024-04-01', 4::bigint) $$,
     'months without any session are no months of falling sessions'
 );
+-- Nor do months before churn can be seen: where all pay by the year, that is a year after the beginning.
+savepoint before_years;
+update meta.coverage set is_truncated = true;
+delete from ledger.daily_term_cents d where d.months < 12;
+select results_eq(
+    $$ select c.churn_observable_from, (select count(*) from kpi.usage_changes() u) from kpi.coverage c $$,
+    $$ values (date '2025-01-01', 0::bigint) $$,
+    'months in which churn cannot be seen are left out'
+);
+rollback to before_years;
 -- Churn that cannot be seen yet is none: the history is truncated and its shortest term a month.
 update meta.batch set is_truncated = true, first_invoice_at = '2024-02-15 00:00 UTC';
 update meta.setting set observed_from = '2024-03-01';

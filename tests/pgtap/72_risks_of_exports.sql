@@ -1,6 +1,6 @@
 -- What could break the forecast of an export that starts in the middle of a company's life: hand-computed.
 begin;
-select plan(4);
+select plan(5);
 
 \ir companies/truncated.sql
 
@@ -19,6 +19,18 @@ select results_eq(
 select is_empty(
     $$ select r.evidence from kpi.risks() r where r.risk = 'implied' $$,
     'all that runs on the last day has an invoice'
+);
+
+-- From 02-02 on kim's 50 were lost and max's 30 won. oda's 40, which became visible, were there before.
+select results_eq(
+    $$ select r.severity, r.evidence, r.mrr, r.see from kpi.risks() r where r.risk = 'shrinking' $$,
+    $$
+    values (
+        'high', 'From 2025-02-02 on 50 of MRR was lost and 30 won; 1 new customers came.', 50.00,
+        'kpi.movements(''2025-02-02'', ''2025-03-30'')'
+    )
+    $$,
+    'shrinking: who only becomes visible is not won'
 );
 
 -- On 01-10 leo's year before is known by the renewal of 01-15 alone; kim's month is billed.

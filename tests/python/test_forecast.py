@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise, product
-from statistics import fmean
+from statistics import fmean, stdev
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -262,6 +263,59 @@ def test_the_backtest_is_that_of_plain_python(company: psycopg.Connection) -> No
         ]
         assert origins == len(found) == 20 - step - FIRST_ORIGIN
         assert list(map(float, figures)) == pytest.approx(expected, rel=1e-4, abs=0.1)
+
+
+class Candidate(NamedTuple):
+    """A method as it stands at an origin: its mean absolute error, and its lead over movements by origin."""
+
+    mae: float
+    method: str
+    lead: float
+    lead_error: float
+
+
+def candidates(tries: list[tuple], origin: int) -> tuple[list[Candidate], int]:
+    """All methods by what was known at an origin, and from how many origins that was tried."""
+    errors = defaultdict(lambda: defaultdict(dict))
+    for method, tried_at, step, error in tries:
+        if tried_at + step <= origin:
+            errors[method][tried_at][step] = abs(float(error))
+    found = []
+    for method, by_origin in errors.items():
+        leads = [
+            fmean(errors["movements"][tried_at][step] - error for step, error in steps.items())
+            for tried_at, steps in by_origin.items()
+        ]
+        mae = fmean(error for steps in by_origin.values() for error in steps.values())
+        spread = stdev(leads) / len(leads) ** 0.5 if len(leads) > 1 else 0.0
+        found.append(Candidate(mae, method, fmean(leads), spread))
+    return found, len(errors["movements"])
+
+
+def test_auto_takes_the_method_that_plain_python_takes(company: psycopg.Connection) -> None:
+    """Where MRR grows ever faster, movements, which takes the mean of six months, falls behind."""
+    met: Counter[str] = Counter()
+    for rate in (1.035, 1.04):
+        chance = random.Random(0)
+        months = range(26)
+        write(company, [Move(n, "new", round(100_000 * rate**n * chance.lognormvariate(0, 0.05))) for n in months], 26)
+        tries = ask(company, "select method, origin, step, error from kpi.forecast_tries")
+        for origin, method, is_judged, origins in ask(
+            company, "select origin, method, is_judged, origins from kpi.forecast_choice order by origin"
+        ):
+            found, tried_from = candidates(tries, origin)
+            assert origins == tried_from
+            assert is_judged == (tried_from >= 2 * max(TESTED))
+            if not is_judged:
+                assert method == "movements"
+                continue
+            [standard] = [candidate for candidate in found if candidate.method == "movements"]
+            ahead_of_it = [candidate for candidate in found if candidate.lead > candidate.lead_error]
+            better = [candidate for candidate in ahead_of_it if candidate.mae <= 0.9 * standard.mae]
+            assert method == min([standard, *better]).method
+            met["another method"] += method != "movements"
+            met["hardly better"] += not better and any(candidate.mae < standard.mae for candidate in ahead_of_it)
+    assert met == {"another method": 10, "hardly better": 10}
 
 
 # -- what a forecast may know ----------------------------------------------------------------------

@@ -23,11 +23,12 @@ def test_every_error_can_be_planted() -> None:
 def test_every_area_has_tests_that_are_there(repository: Path) -> None:
     mutations = read(LIST)
     assert {mutation.area for mutation in mutations.all} == mutations.suspects.keys()
-    for arguments in (*mutations.suspects.values(), mutations.rest):
-        files = [argument for argument in arguments if argument.endswith(".py")]
+    for tests in (*mutations.suspects.values(), mutations.rest):
+        files = [repository / argument for argument in tests.pytest if argument.endswith(".py")]
+        files += [repository / "tests" / "pgtap" / f"{name}.sql" for name in tests.pgtap]
         assert files
         for file in files:
-            assert (repository / file).is_file(), file
+            assert file.is_file(), file
 
 
 def test_errors_are_spread_over_the_code() -> None:

@@ -707,6 +707,20 @@ def test_absent_invoices_are_listed_and_dropped_on_demand(
     assert bring(connection, fewer, tmp_path / "fewer.csv", replace=True).batch is None
 
 
+def test_at_the_ends_of_the_range_of_a_file_nothing_is_dropped(
+    connection: psycopg.Connection, invoices: Table, tmp_path: Path
+) -> None:
+    """The range may begin and end within that minute: what is missing there is listed only."""
+    by_time = sorted(invoices.rows, key=lambda row: datetime.strptime(row["Date (UTC)"], "%Y-%m-%d %H:%M"))
+    first, second, *_, last_but_one, last = by_time
+    second["Date (UTC)"], last_but_one["Date (UTC)"] = first["Date (UTC)"], last["Date (UTC)"]
+    bring(connection, invoices, tmp_path / "all.csv")
+    kept = [row for row in invoices.rows if row["id"] not in (second["id"], last_but_one["id"])]
+    report = bring(connection, Table(invoices.header, kept), tmp_path / "fewer.csv", replace=True)
+    assert (report.absent, report.dropped) == (2, 0)
+    assert connection.execute("select count(*) from billing.invoice").fetchone() == (COUNT,)
+
+
 def test_what_lies_outside_of_the_range_of_a_file_is_not_absent(
     connection: psycopg.Connection, invoices: Table, tmp_path: Path
 ) -> None:
