@@ -10,7 +10,7 @@ returns table (
     example text
 )
 language sql
-stable
+volatile
 parallel safe
 set search_path = ''
 as $$

@@ -89,7 +89,9 @@ begin atomic
                 f.customers_new
             ) as evidence,
             f.lost as mrr,
-            format('kpi.movements(%L, %L)', f.recent_from, f.complete_through) as see
+            format(
+                'kpi.movements(%L, %L)', to_char(f.recent_from, 'YYYY-MM-DD'), to_char(f.complete_through, 'YYYY-MM-DD')
+            ) as see
         from flow f
         where f.lost > f.won
     ),
@@ -332,7 +334,9 @@ begin atomic
                 round(100 * w.by_five / w.won, 1)
             ),
             w.by_five,
-            format('kpi.movements(%L, %L)', c.recent_from, c.complete_through)
+            format(
+                'kpi.movements(%L, %L)', to_char(c.recent_from, 'YYYY-MM-DD'), to_char(c.complete_through, 'YYYY-MM-DD')
+            )
         from company c
         cross join winner w
         where w.customers > 5

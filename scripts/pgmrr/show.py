@@ -72,7 +72,7 @@ class Column:
 
 
 # Control characters but for the end of a line, other ends of lines, overrides of the direction of text, no text.
-_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 _SIGNED = (Kind.change, Kind.change_cents, Kind.scaled_change, Kind.growth)
 

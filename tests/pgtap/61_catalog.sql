@@ -194,7 +194,8 @@ cross join lateral (
     select 'temporary tables', 2, 2 where l.source ~ '\mpg_temp\.'
     union
     select 'writing', 3, 3
-    where l.source ~ '\m(insert into|update \w+|delete from|merge into|truncate|create temp|copy|for update|execute)\M'
+    where regexp_replace(l.source, '''[^'']*''', '', 'g') -- what it says is not what it does
+        ~ '\m(insert into|update \w+|delete from|merge into|truncate|create temp|copy|for update|execute)\M'
 ) u (what, volatility, parallel)
 where l.tree is null;
 

@@ -50,6 +50,7 @@ _PATIENCE = 60  # seconds, for what ought to take one or two
 # What differs between two runs that do the same.
 _MOMENTS = {
     "meta.batch.created_at",
+    "meta.setting_change.changed_at",
     "meta.migration_checksum.recorded_at",
     "meta.procedure_checksum.loaded_at",
     "meta._yoyo_log.id",

@@ -194,7 +194,8 @@ def company(server: Server, template: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No command starts a server or becomes another program; the screen is wide, so that names are not cut."""
+    """No command starts a server, writes here or becomes another program; the screen is wide: no name is cut."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PGMRR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setattr(confidential, "_known", set())

@@ -931,7 +931,7 @@ def test_a_kill_at_any_moment_leaves_the_state_before(
             with open_session(database) as other:
                 other.execute("select pg_terminate_backend(%s, 5000)", [victim.info.backend_pid])
 
-    with pytest.raises(PgmrrError, match="nothing was imported"):
+    with pytest.raises(PgmrrError, match="the connection to the database was lost"):
         import_stripe(victim, HANDMADE / "invoices.csv", HANDMADE / "customers.csv", progress=kill)
     assert victim.closed
     with open_session(database) as connection:

@@ -12,6 +12,7 @@ import vl_convert
 from pgmrr.page import charts
 from pgmrr.page.model import Customer, Figure, Links, Movements, Page
 from pgmrr.page.palette import LIGHT, painted
+from pgmrr.show import printable
 
 _WIDTH = {"wide": 960, "medium": 480, "small": 320}  # of a picture in pixels
 _PIXELS = 2  # a PNG has two for each of them, for sharp screens and paper
@@ -51,11 +52,14 @@ def figures(page: Page) -> list[Figure]:
 def _title(figure: Figure) -> dict[str, Any]:
     """What stands above a picture, which has no page around it."""
     words = figure.caption or figure.label
-    return {"text": words, "anchor": "start", "color": LIGHT["ink"], "fontSize": 13, "offset": 12}
+    return {"text": printable(words), "anchor": "start", "color": LIGHT["ink"], "fontSize": 13, "offset": 12}
 
 
 def _plain(value: Any, live: Links | None) -> Any:
-    """A value as JSON holds it: numbers, days as text, and targets as addresses where the page is live."""
+    """A value as JSON holds it: numbers, days as text, and targets as addresses where the page is live.
+
+    Control characters are spelled out: an SVG may not hold them, and what draws the PNG breaks off at them.
+    """
     if isinstance(value, Decimal):
         return round(float(value), 6 if abs(value) < 10 else 2)
     if isinstance(value, date):
@@ -68,4 +72,4 @@ def _plain(value: Any, live: Links | None) -> Any:
         return made
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item, live) for item in value]
-    return value
+    return printable(value) if isinstance(value, str) else value
