@@ -611,6 +611,16 @@ def test_a_newer_export_adds_versions_of_what_changed(
     assert connection.execute(then).fetchall() == other.execute(then).fetchall()
 
 
+@pytest.mark.parametrize(("column", "value"), [("Status", "void"), ("Voided At (UTC)", "2025-02-01 10:00")])
+def test_an_invoice_is_changed_where_a_single_column_is(
+    connection: psycopg.Connection, invoices: Table, tmp_path: Path, column: str, value: str
+) -> None:
+    bring(connection, invoices, tmp_path / "before.csv")
+    invoices.rows[3][column] = value
+    report = bring(connection, invoices, tmp_path / "after.csv")
+    assert (report.invoices.changed, report.invoices.unchanged) == (1, COUNT - 1)
+
+
 def test_an_older_export_never_overwrites_a_newer_one(connection: psycopg.Connection, tmp_path: Path) -> None:
     company = Company(seed=6)
     span = datetime(2025, 1, 1), datetime(2025, 4, 1)

@@ -37,7 +37,7 @@ TABLES = """
 
 
 def everything(connection: psycopg.Connection) -> dict[str, list[str]]:
-    """Every row of every table of ours, as text, but for the books and the record of settings, which is never undone."""
+    """Every row of every table of ours, as text, but for the books and the record of settings: nothing undoes it."""
     tables = [table for (table,) in connection.execute(TABLES).fetchall()]
     assert len(tables) >= 14
     query = "select to_jsonb(t)::text from {} t order by 1"
