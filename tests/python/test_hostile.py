@@ -194,9 +194,10 @@ def company(server: Server, template: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No command starts a server or becomes another program; the screen is wide, so that names are not cut."""
+    """No command starts a server, becomes another program or writes beside the tests; no name is cut on the screen."""
     monkeypatch.setenv("PGMRR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.chdir(tmp_path)  # where a report goes that was not told
     monkeypatch.setattr(confidential, "_known", set())
 
     def become(program: str, *_: object) -> None:
