@@ -1,7 +1,7 @@
 -- Is the database in good health as PostgreSQL sees it: indexes, statistics, settings?
 --
 -- One row a check, described in kpi.checks. Settings are those that a new session gets,
--- whatever this one set for itself.
+-- whatever this one set for itself. Volatile: files grow beside every snapshot.
 create or replace function pipeline.check_storage()
 returns table (
     check_name text,

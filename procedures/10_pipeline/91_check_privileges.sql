@@ -2,8 +2,8 @@
 --
 -- One row a check, described in kpi.checks. PUBLIC has nothing of ours; a reader reads and
 -- calls kpi; a writer reads everything, calls all our code, and changes data but neither
--- views nor the books of the migrations nor the record of settings. What others were
--- granted on purpose is theirs.
+-- views nor the books of the migrations nor the record of settings; nobody has a single
+-- column. What others were granted on purpose is theirs.
 create or replace function pipeline.check_privileges()
 returns table (
     check_name text,
@@ -16,7 +16,7 @@ stable
 parallel safe
 set search_path = ''
 as $$
-    with our_schema as (
+    with recursive our_schema as (
         select
             n.oid,
             n.nspname,
@@ -67,18 +67,40 @@ as $$
             r.proowner
         from routine r
     ),
+    -- Which roles each of ours is a member of, itself or by another.
+    membership as (
+        select
+            m.member as ours,
+            m.roleid
+        from pg_catalog.pg_auth_members m
+        where m.member in ('pgmrr_owner'::regrole, 'pgmrr_writer'::regrole, 'pgmrr_reader'::regrole)
+        union
+        select
+            b.ours,
+            m.roleid
+        from membership b
+        join pg_catalog.pg_auth_members m
+            on m.member = b.roleid
+    ),
     role as (
         select
             w.name,
             r.oid is not null
-            and not (r.rolcanlogin or r.rolsuper or r.rolbypassrls)
+            and not (
+                r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication
+            )
             and not exists (
                 select
-                from pg_catalog.pg_auth_members m
+                from membership b
                 join pg_catalog.pg_roles o
-                    on o.oid = m.roleid
-                where m.member = r.oid
-                    and (o.rolsuper or o.rolname in ('pgmrr_owner', 'pgmrr_writer'))
+                    on o.oid = b.roleid
+                where b.ours = r.oid
+                    and (
+                        o.rolsuper or o.rolbypassrls or o.rolcreaterole or o.rolcreatedb or o.rolreplication
+                        -- Those of PostgreSQL itself: read all data, execute programs of the server, and so on.
+                        or o.rolname ~ '^pg_'
+                        or o.rolname in ('pgmrr_owner', 'pgmrr_writer')
+                    )
             ) as is_good
         from (values ('pgmrr_owner'), ('pgmrr_writer'), ('pgmrr_reader')) w (name)
         left join pg_catalog.pg_roles r
@@ -136,6 +158,34 @@ as $$
             end
         from routine r
         cross join (values ('public'), ('pgmrr_reader'), ('pgmrr_writer')) g (grantee)
+        union all
+        select
+            r.name,
+            w.grantee,
+            w.what,
+            pg_catalog.has_sequence_privilege(w.grantee, r.oid, w.what),
+            false
+        from relation r
+        cross join (
+            values
+            ('public', 'usage'), ('public', 'select'), ('public', 'update'),
+            ('pgmrr_reader', 'usage'), ('pgmrr_reader', 'select'), ('pgmrr_reader', 'update'),
+            ('pgmrr_writer', 'usage'), ('pgmrr_writer', 'select'), ('pgmrr_writer', 'update')
+        ) w (grantee, what)
+        where r.relkind = 'S'
+        union all
+        -- What was granted on a column goes round what its table was not given.
+        select
+            format('%s.%I', r.name, a.attname),
+            coalesce(nullif(g.grantee, 0)::regrole::text, 'public'),
+            lower(g.privilege_type),
+            true,
+            false
+        from relation r
+        join pg_catalog.pg_attribute a
+            on a.attrelid = r.oid
+        cross join lateral pg_catalog.aclexplode(a.attacl) g
+        where g.grantee in (0, 'pgmrr_reader'::regrole, 'pgmrr_writer'::regrole)
     )
     select
         'owner',

@@ -151,8 +151,8 @@ from (
     ),
     (
         28, 'roles', 'privileges', false,
-        'pgmrr_owner, pgmrr_writer and pgmrr_reader exist and cannot log in, and none of them is a superuser or a member of a stronger one.',
-        'alter role NAME nologin nosuperuser nobypassrls, or revoke the membership. Users get a role by grant pgmrr_reader to NAME.'
+        'pgmrr_owner, pgmrr_writer and pgmrr_reader exist and cannot log in, and none of them is a superuser, may make roles or databases, or is a member of a stronger one.',
+        'alter role NAME nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication, or revoke the membership. Users get a role by grant pgmrr_reader to NAME.'
     ),
     (
         29, 'privileges', 'privileges', false,

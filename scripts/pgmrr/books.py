@@ -83,6 +83,7 @@ def open_books(connection: psycopg.Connection, progress: Progress) -> Iterator[Y
 
     Tables that are missing are made in it: a run that fails or is killed leaves none.
     """
+    catalog.refuse_other_encoding(connection)
     catalog.refuse_foreign_schemas(connection)
     if catalog.exists(connection, "meta.yoyo_lock"):
         _wait_for_yoyo(connection, progress)

@@ -192,6 +192,16 @@ def refuse_foreign_schemas(connection: psycopg.Connection) -> None:
         )
 
 
+def refuse_other_encoding(connection: psycopg.Connection) -> None:
+    """Raise PgmrrError where the database cannot hold every name: it is not in UTF-8."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise PgmrrError(
+            f"the database is in {encoding}, and pgmrr needs UTF8",
+            "make another one: create database pgmrr encoding 'UTF8' template template0",
+        )
+
+
 def code_objects(connection: psycopg.Connection) -> list[CodeObject]:
     """All code of ours: what pgmrr_owner owns in the code schemas. What others made there is not ours."""
     with connection.cursor(row_factory=class_row(CodeObject)) as cursor:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from pgmrr import catalog, migrations, procedures
+from pgmrr import catalog, migrations, procedures, structure
 from pgmrr.database import Database, reading
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
@@ -69,6 +69,11 @@ CODE = Check(
     "Functions, procedures and views are those of this installation, and nobody changed them since they were loaded.",
     "pgmrr migrate loads the code again; pgmrr doctor --thorough names what differs.",
 )
+STRUCTURE = Check(
+    "structure",
+    "Tables, columns, constraints, indexes, triggers and privileges of the data are those that the migrations made.",
+    "Put it back as migrations/ makes it, or restore a backup into another database, which makes all of it anew.",
+)
 FIGURES = Check(
     "figures",
     "The checks below can be made: all that they read is there, and what it should be.",
@@ -80,7 +85,7 @@ DISK = Check(
     "Free some space, or move the data: PGMRR_HOME names their directory.",
     is_note=True,
 )
-CHECKS = (MIGRATIONS, CODE, FIGURES, DISK)
+CHECKS = (MIGRATIONS, CODE, STRUCTURE, FIGURES, DISK)
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,11 @@ def examine(database: Database, *, thorough: bool = False, progress: Progress = 
             if not catalog.exists(connection, "meta.procedure_checksum"):
                 raise PgmrrError("this database has not been migrated", "pgmrr migrate")
         progress("comparing migrations and code with this installation")
-        yield _migrations(database)
+        migrated = _migrations(database)
+        yield migrated
         yield _code(database, thorough=thorough, progress=progress)
+        if not migrated.wrong:  # else it is that of another version
+            yield _structure(database)
         yield from _figures(database, thorough=thorough, progress=progress)
         if database.server:
             yield _disk(database, database.server)
@@ -161,6 +169,12 @@ def _code(database: Database, *, thorough: bool, progress: Progress) -> Finding:
     if differs and not wrong:
         wrong = [differs]
     return CODE.found(len(needed | made), wrong)
+
+
+def _structure(database: Database) -> Finding:
+    made = structure.expected()
+    with reading(database) as connection:
+        return STRUCTURE.found(len(made), structure.differences(made, structure.found(connection)))
 
 
 def _figures(database: Database, *, thorough: bool, progress: Progress) -> Iterator[Finding]:

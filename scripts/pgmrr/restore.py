@@ -37,6 +37,15 @@ _UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;\n"
 _HEADER_LINES = 60
 
 _SCHEMAS = "select string_agg(nspname, ', ' order by nspname) from pg_catalog.pg_namespace where nspname = any (%s)"
+# Before PostgreSQL 16, who may create roles may become a member of any.
+_MAY_OWN = """
+select
+    coalesce(pg_has_role(to_regrole('pgmrr_owner')::oid, 'member'), true)
+    or current_setting('server_version_num')::integer < 160000 and rolcreaterole,
+    rolname
+from pg_catalog.pg_roles
+where rolname = current_user
+"""
 _MISSING_ROLES = """
 select role from unnest(%s::text[]) role where not exists (select from pg_catalog.pg_roles where rolname = role)
 """
@@ -123,6 +132,13 @@ def _refuse(connection: psycopg.Connection) -> None:
     version = connection.info.server_version // 10000
     if version < _OLDEST_SERVER:
         raise PgmrrError(f"the server is PostgreSQL {version}, and pgmrr needs {_OLDEST_SERVER} or newer")
+    catalog.refuse_other_encoding(connection)
+    may_own, user = only_row(connection.execute(_MAY_OWN))
+    if not may_own:
+        raise PgmrrError(
+            f"user {user} may not act as pgmrr_owner, which this server has already",
+            f'as a superuser: grant pgmrr_owner to "{user}"',
+        )
     taken = only_row(connection.execute(_SCHEMAS, [catalog.SCHEMAS]))[0]
     if taken:
         raise PgmrrError(

@@ -320,6 +320,37 @@ def test_a_database_with_something_of_ours_is_refused(
     assert ours(foreign) == ["kpi"]
 
 
+def test_a_database_that_cannot_hold_every_name_is_refused(server: Server, file: Path) -> None:
+    with server.connect() as connection:
+        connection.execute(
+            "create database pgmrr_test_ascii template template0 encoding 'SQL_ASCII' locale_provider libc locale 'C'"
+        )
+    try:
+        url = server.url("pgmrr_test_ascii")
+        for act in (lambda: restore.restore(own(url), file), lambda: migrate(url)):
+            with pytest.raises(PgmrrError, match=r"the database is in SQL_ASCII, and pgmrr needs UTF8") as refused:
+                act()
+            assert "encoding 'UTF8'" in (refused.value.hint or "")
+    finally:
+        with server.connect() as connection:
+            connection.execute("drop database pgmrr_test_ascii")
+
+
+def test_who_may_not_act_as_the_owner_is_told_who_can_help(
+    server: Server, file: Path, new_database: NewDatabase
+) -> None:
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create role pgmrr_test_plain login")
+    try:
+        with pytest.raises(PgmrrError, match=r"user pgmrr_test_plain may not act as pgmrr_owner") as refused:
+            restore.restore(own(conninfo.make_conninfo(url, user="pgmrr_test_plain")), file)
+        assert refused.value.hint == 'as a superuser: grant pgmrr_owner to "pgmrr_test_plain"'
+    finally:
+        with server.connect() as connection:
+            connection.execute("drop role pgmrr_test_plain")
+
+
 # -- the embedded server, and a server of one's own ----------------------------------------------------
 
 

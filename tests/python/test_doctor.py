@@ -11,6 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from conftest import NewDatabase, Server
+from pgmrr import structure
 from pgmrr.database import choose
 from pgmrr.doctor import CHECKS, Finding, examine
 from pgmrr.errors import PgmrrError
@@ -136,6 +137,20 @@ OTHER_FAULTS = {
         "pgmrr_reader may not execute kpi.mrr_at",
     ),
     "roles": ("alter role pgmrr_reader login", "pgmrr_reader"),
+    "roles: attributes": ("alter role pgmrr_writer createrole", "pgmrr_writer"),
+    "roles: memberships": ("grant pg_execute_server_program to pgmrr_writer", "pgmrr_writer"),
+    "roles: memberships of memberships": (
+        "create role pgmrr_test_x; grant pgmrr_owner to pgmrr_test_x; grant pgmrr_test_x to pgmrr_reader",
+        "pgmrr_reader",
+    ),
+    "privileges: columns": (
+        "grant update (changed_by) on meta.setting_change to pgmrr_writer",
+        "pgmrr_writer may update meta.setting_change.changed_by",
+    ),
+    "privileges: sequences": (
+        "grant usage on sequence meta.setting_change_change_id_seq to public",
+        "pgmrr_reader may usage meta.setting_change_change_id_seq",
+    ),
     "waterfall by day": (
         "update ledger.daily_change_cents set customers = customers + 1 where effective_on = '2025-02-21'",
         "2025-02-21",
@@ -228,7 +243,7 @@ def test_every_check_has_a_fault_here(handmade: str) -> None:
 @pytest.mark.parametrize(
     ("check", "statement", "example"),
     [
-        pytest.param(check, *fault, id=f"{check}-{number}")
+        pytest.param(check.partition(":")[0], *fault, id=f"{check}-{number}")
         for number, faults in enumerate((FAULTS, OTHER_FAULTS))
         for check, fault in faults.items()
     ],
@@ -321,6 +336,65 @@ def test_migrations_that_are_pending_or_edited_are_found(database: str) -> None:
     assert result(database, "migrations").example == ("0003_versions_of_facts (edited), 0008_setting_changes (pending)")
 
 
+def test_what_the_migrations_make_is_written_down(handmade: str) -> None:
+    """Where a migration came in: write the lines that this shows into scripts/pgmrr/structure.txt."""
+    with psycopg.connect(handmade) as connection:
+        lines = [f"{part}: {definition}" for part, definition in structure.found(connection).items()]
+    assert (HERE / "scripts" / "pgmrr" / "structure.txt").read_text(encoding="utf-8").splitlines() == lines
+    assert len(lines) > 300
+
+
+@pytest.mark.parametrize(
+    ("statement", "example"),
+    [
+        (
+            "drop index billing.charge_by_end",
+            "index billing.charge_by_end on billing.charge_cents is missing",
+        ),
+        (
+            "alter table ledger.movement_cents drop constraint movement_leaves_no_negative_balance",
+            "constraint movement_leaves_no_negative_balance on ledger.movement_cents is missing",
+        ),
+        (
+            "drop trigger setting_is_recorded on meta.setting",
+            "trigger setting_is_recorded on meta.setting is missing",
+        ),
+        (
+            "alter table meta.setting enable replica trigger setting_is_recorded",
+            "trigger setting_is_recorded on meta.setting was changed",
+        ),
+        (
+            "create trigger mine before insert on raw.invoice execute function meta.refuse_change()",
+            "trigger mine on raw.invoice is not of this installation",
+        ),
+        (
+            "create rule mine as on insert to raw.invoice do instead nothing",
+            "rule mine on raw.invoice is not of this installation",
+        ),
+        (
+            "alter function meta.record_setting_change() security invoker",
+            "routine meta.record_setting_change() was changed",
+        ),
+        ("alter table raw.invoice alter currency drop not null", "column raw.invoice.currency was changed"),
+        ("alter table ledger.movement_cents enable row level security", "table ledger.movement_cents was changed"),
+        ("alter table ledger.daily_change_cents set unlogged", "table ledger.daily_change_cents was changed"),
+        (
+            "create or replace view billing.subscription as select s.* from (table billing.subscription) s limit 1",
+            "rule _RETURN on billing.subscription was changed",
+        ),
+        (
+            "grant select (total) on raw.invoice to pgmrr_reader",
+            "privileges of pgmrr_reader on raw.invoice.total is not of this installation",
+        ),
+        ("revoke insert on raw.invoice from pgmrr_writer", "privileges of pgmrr_writer on raw.invoice was changed"),
+        ("create index mine on raw.invoice (paid_at)", None),
+    ],
+)
+def test_a_structure_that_no_migration_made_is_found(broken: psycopg.Connection, statement: str, example: str) -> None:
+    broken.execute(statement.encode())
+    assert structure.differences(structure.expected(), structure.found(broken)) == [example] * bool(example)
+
+
 def test_what_cannot_be_asked_is_told_beside_the_rest(database: str) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("drop function pipeline.check_recomputed")
@@ -351,7 +425,9 @@ def test_the_command_tells_what_is_wrong_and_what_to_do(database: str) -> None:
     assert "wrong: privileges: " in told.stdout
     assert "may select raw.invoice" in told.stdout
     assert "What to do: revoke what is too much." in told.stdout
-    assert "1 wrong" in told.stderr
+    assert "wrong: structure: " in told.stdout
+    assert "privileges of PUBLIC on raw.invoice is not of this installation" in told.stdout
+    assert "2 wrong" in told.stderr
 
 
 def test_who_may_not_look_is_told(server: Server, database: str, new_database: NewDatabase) -> None:

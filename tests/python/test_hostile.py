@@ -194,10 +194,10 @@ def company(server: Server, template: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No command starts a server, writes here or becomes another program; the screen is wide: no name is cut."""
-    monkeypatch.chdir(tmp_path)
+    """No command starts a server, becomes another program or writes beside the tests; no name is cut on the screen."""
     monkeypatch.setenv("PGMRR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.chdir(tmp_path)  # where a report goes that was not told
     monkeypatch.setattr(confidential, "_known", set())
 
     def become(program: str, *_: object) -> None:

@@ -44,6 +44,6 @@ def report(
         output.write_text(html.render(page), encoding="utf-8")
         if charts:
             drawing.write_pictures(page, charts)
-    print(output)
+    print(show.printable(str(output)))
     if charts:
-        print(charts)
+        print(show.printable(str(charts)))

@@ -1,6 +1,7 @@
 """From figures to specifications that Vega-Lite draws, and to pictures."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,9 @@ from pgmrr.show import printable
 _WIDTH = {"wide": 960, "medium": 480, "small": 320}  # of a picture in pixels
 _PIXELS = 2  # a PNG has two for each of them, for sharp screens and paper
 
+# What XML may not hold: one of these in a name would end this process, within the library that draws.
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 
 def specification(figure: Figure, live: Links | None = None) -> dict[str, Any]:
     """The chart of a figure, in the terms of Vega-Lite; with links where the page is live."""
@@ -32,7 +36,7 @@ def write_pictures(page: Page, directory: Path) -> list[Path]:
         spec = specification(figure)
         spec.update(width=_WIDTH[figure.size], background=LIGHT["surface"], padding=16, title=_title(figure))
         spec["config"] = {**charts.CONFIG, "font": "sans-serif"}
-        text = painted(json.dumps(spec))
+        text = painted(json.dumps(_drawable(spec)))
         png, svg = (directory / f"{figure.name}.{ending}" for ending in ("png", "svg"))
         svg.write_text(vl_convert.vegalite_to_svg(text), encoding="utf-8")
         png.write_bytes(vl_convert.svg_to_png(svg.read_text(encoding="utf-8"), scale=_PIXELS))
@@ -47,6 +51,17 @@ def figures(page: Page) -> list[Figure]:
         for section in page.sections
         for figure in [*(card.figure for card in section.cards if card.figure), *section.figures]
     ]
+
+
+def _drawable(value: Any) -> Any:
+    """A specification with the mark of an unknown character for each that no picture can hold."""
+    if isinstance(value, str):
+        return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {_drawable(name): _drawable(item) for name, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_drawable(item) for item in value]
+    return value
 
 
 def _title(figure: Figure) -> dict[str, Any]:
