@@ -226,6 +226,17 @@ def test_no_word_of_a_chart_is_cut(company: str, width: int, browser: Browser, r
         assert found.page.evaluate(CUT) == []
 
 
+def test_a_month_in_which_nothing_moved_has_its_place(abc: Report) -> None:
+    with psycopg.connect(abc.url) as connection:
+        months = connection.execute("select to_char(month, 'YYYY-MM') from kpi.mrr_monthly order by month").fetchall()
+    [waterfall] = [figure for figure in drawing.figures(abc.content) if figure.name == "waterfall"]
+    moved = {row["month"] for row in waterfall.rows}
+    assert moved < {month for (month,) in months}
+    spec = drawing.specification(waterfall)
+    axes = [layer["encoding"]["x"] for layer in spec["layer"] if "x" in layer["encoding"]]
+    assert [axis["scale"]["domain"] for axis in axes] == [[month for (month,) in months]]
+
+
 def test_lines_are_named(page: Page) -> None:
     lines = {name: page.locator(f"#figure-{name} .plot").evaluate(LEGEND) for name in ("retention", "churn")}
     assert lines == {"retention": ["NRR", "GRR"], "churn": ["Customer churn", "Gross MRR churn"]}

@@ -23,7 +23,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": FONT,
-    "padding": {"left": 0, "right": 8, "top": 6, "bottom": 4},
+    "padding": {"left": 0, "right": 12, "top": 6, "bottom": 4},
     "view": {"stroke": None, "continuousHeight": 260},
     "axis": {
         "labelColor": var("muted"),
@@ -112,14 +112,17 @@ def kinds_of(rows: Rows) -> list[str]:
     return [kind for kind in KINDS if any(abs(row[kind]) >= 0.5 for row in rows)]
 
 
-def waterfall(rows: Rows, *, currency: str) -> ChartType:
-    """Changes of MRR by ``month`` and ``kind``: what came above zero, what went below."""
+def waterfall(rows: Rows, *, currency: str, months: Sequence[str]) -> ChartType:
+    """Changes of MRR by ``month`` and ``kind``: what came above zero, what went below.
+
+    ``months`` are all that are shown: one in which nothing moved has its place, too.
+    """
     present = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     bars = (
         _chart(rows)
-        .mark_bar(width={"band": 0.7 if len({row["month"] for row in rows}) > 4 else 0.3})
+        .mark_bar(width={"band": 0.7 if len(months) > 4 else 0.3})
         .encode(
-            x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(domain=list(months))),
             y=alt.Y("change:Q", title=f"{currency} a month", axis=_amounts()),
             color=alt.Color("kind:N", sort=present, scale=_colours({kind: kind for kind in present})),
             order=alt.Order("place:Q"),

@@ -127,7 +127,7 @@ def _waterfall(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Sectio
                 f"Changes of the MRR of {segment.shown} by month and kind",
                 charts.waterfall,
                 bars,
-                {"currency": scope.currency},
+                {"currency": scope.currency, "months": [row["label"] for row in monthly]},
                 caption="Without what moved between segments, which the table has." if has_moved else None,
             )
         ]

@@ -130,7 +130,7 @@ def waterfall(scope: Scope) -> Section:
                 f"Changes of MRR by month and kind: {', '.join(moved)}",
                 charts.waterfall,
                 bars,
-                {"currency": scope.currency},
+                {"currency": scope.currency, "months": [row["label"] for row in monthly]},
             )
         ]
         if bars
