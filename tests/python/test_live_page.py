@@ -380,7 +380,12 @@ def test_an_empty_database_says_so(database: str) -> None:
 
 def test_a_page_is_made_once(site: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     first = site.get("/?from=2024-03-01")
-    monkeypatch.setattr(content, "build", lambda *_: pytest.fail("it was made again"))
+    # Other days ask nothing anew of what no day changes.
+    monkeypatch.setattr(content, "WITHOUT_DAYS", None)
+    other = site.get("/?from=2024-04-01").text
+    assert "From 2024-04-01 to 2024-06-30: " in words(other)
+    assert other.count("kpi.forecast_backtest()") == 1
+    monkeypatch.setattr(content, "build", lambda *_, **__: pytest.fail("it was made again"))
     assert site.get("/?from=2024-03-01").content == first.content
     known = site.get("/?from=2024-03-01", headers={"If-None-Match": first.headers["etag"]})
     assert known.status_code == 304

@@ -31,6 +31,8 @@ from pgmrr.simulation import Parameters, simulate
 from pgmrr.stripe import import_stripe
 from test_cli import pgmrr
 
+REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "stripe-export"
+
 HOSTILE = "<script>alert(1)</script>"
 
 SECTIONS = [
@@ -57,6 +59,18 @@ CELLS = """(start) => {
 MARKS = """(plot) => plot.querySelectorAll(
     ".role-mark path, .role-mark rect, .role-mark line, .role-mark text"
 ).length"""
+
+# Words of charts that reach beyond their place, where they would be cut.
+CUT = """() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+    const place = plot.getBoundingClientRect();
+    return [...plot.querySelectorAll("text")].filter((text) => {
+        const box = text.getBoundingClientRect();
+        const isSeen = box.width > 0 && Number(getComputedStyle(text).opacity) > 0;
+        return isSeen && (box.right > place.right + 1 || box.left < place.left - 1);
+    }).map((text) => text.textContent);
+})"""
+
+LEGEND = """(plot) => [...plot.querySelectorAll(".role-legend-label text")].map((text) => text.textContent)"""
 
 # What the page shows, and the call that says it.
 TABLES = {
@@ -157,6 +171,18 @@ def handmade(
 
 
 @pytest.fixture(scope="module")
+def real(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
+    """The report of the real export."""
+    if not REAL.exists():
+        pytest.skip(f"the real export is not at {REAL}")
+    with server.databases() as create:
+        url = create(template=template)
+        with open_session(url) as connection:
+            import_stripe(connection, REAL / "invoices.csv", REAL / "customers.csv")
+        yield report_of(url, tmp_path_factory.mktemp("real") / "report.html")
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with browsing() as started:
@@ -188,6 +214,89 @@ def test_a_report_needs_nothing_but_its_file(company: str, browser: Browser, req
         assert [name for name, number in marks.items() if number == 0] == []
         too_wide = found.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert too_wide == 0
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("company", ["abc", "real"])
+def test_no_word_of_a_chart_is_cut(company: str, width: int, browser: Browser, request: pytest.FixtureRequest) -> None:
+    report: Report = request.getfixturevalue(company)
+    with opened(browser, report.address, width=width) as found:
+        assert found.said == []
+        assert found.page.locator(".plot text").count() > 50
+        assert found.page.evaluate(CUT) == []
+
+
+def test_a_month_in_which_nothing_moved_has_its_place(abc: Report) -> None:
+    with psycopg.connect(abc.url) as connection:
+        months = connection.execute("select to_char(month, 'YYYY-MM') from kpi.mrr_monthly order by month").fetchall()
+    [waterfall] = [figure for figure in drawing.figures(abc.content) if figure.name == "waterfall"]
+    moved = {row["month"] for row in waterfall.rows}
+    assert moved < {month for (month,) in months}
+    spec = drawing.specification(waterfall)
+    axes = [layer["encoding"]["x"] for layer in spec["layer"] if "x" in layer["encoding"]]
+    assert [axis["scale"]["domain"] for axis in axes] == [[month for (month,) in months]]
+
+
+def test_lines_are_named(page: Page) -> None:
+    lines = {name: page.locator(f"#figure-{name} .plot").evaluate(LEGEND) for name in ("retention", "churn")}
+    assert lines == {"retention": ["NRR", "GRR"], "churn": ["Customer churn", "Gross MRR churn"]}
+
+
+def test_a_company_of_one_customer_and_one_day(browser: Browser, server: Server, template: str, tmp_path: Path) -> None:
+    (tmp_path / "periods.csv").write_text("who,from,to,mrr\nalone,2024-01-01,,50\n", encoding="utf-8")
+    with server.databases() as create:
+        url = create(template=template)
+        columns = "customer=who,start=from,end=to,amount=mrr"
+        made = pgmrr(
+            url, "import", "periods", str(tmp_path / "periods.csv"), "--map", columns, "--currency", "EUR",
+            "--as-of", "2024-01-01",
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        report = report_of(url, tmp_path / "report.html")
+    with opened(browser, report.address) as found:
+        assert found.said == []
+        said = dict(
+            zip(
+                found.page.locator("h2").all_text_contents(),
+                found.page.locator("section > .says").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert list(said) == SECTIONS
+        assert said["Health of the business"].startswith("In 1 day, ")
+        assert said["MRR over time"] == "On 2024-01-01, 1 customer brought 50 EUR a month."
+        assert said["Concentration"] == "A single customer brings all MRR."
+        # What remains of the charts has something to show.
+        plots = found.page.locator(".plot").all()
+        assert [plot.evaluate(MARKS) > 0 for plot in plots] == [True] * 2
+
+
+def test_the_real_export_is_told_as_sql_has_it(browser: Browser, real: Report) -> None:
+    with psycopg.connect(real.url, row_factory=dict_row) as connection:
+        [mrr] = connection.execute(
+            "select closing, unpaid, customers from kpi.mrr_daily order by day desc limit 1"
+        ).fetchall()
+        segments = connection.execute("select segment, mrr from kpi.segment('price_band')").fetchall()
+        movements = connection.execute("select new, churn, closing from kpi.mrr_monthly order by month").fetchall()
+    with opened(browser, real.address) as found:
+        said = found.page.locator("#mrr .says").inner_text()
+        assert f"{mrr['customers']:,} customers brought {text_of(mrr['closing'], Kind.units)} EUR a month" in said
+        assert f"{text_of(mrr['unpaid'], Kind.units)} EUR" in said
+        shown = found.page.evaluate(CELLS, "MRR by price band")
+        assert [(row[0], row[2]) for row in shown] == [
+            (row["segment"], text_of(row["mrr"], Kind.money)) for row in segments
+        ]
+        head = found.page.locator("#waterfall thead th").all_text_contents()
+        rows = [dict(zip(head, row, strict=True)) for row in found.page.evaluate(CELLS, "From opening to closing")]
+        assert [(row["New"], row["Churn"].replace("−", "-"), row["Closing"]) for row in rows] == [
+            (
+                text_of(row["new"], Kind.change),
+                text_of(row["churn"], Kind.change).replace("−", "-"),
+                text_of(row["closing"], Kind.units),
+            )
+            for row in movements
+        ]
+        assert "The last cell of each row is as of 2025-02-26" in found.page.locator("#cohorts").inner_text()
 
 
 def test_text_of_the_data_is_shown_and_not_run(browser: Browser, handmade: Report) -> None:

@@ -457,6 +457,9 @@ def test_an_answer_is_sent_again_only_where_it_has_changed(database: str) -> Non
         known = api.get("/api/settings", headers={"If-None-Match": f'"other", W/{tag}'})
         assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag)
         assert api.get("/api/settings").content == first.content
+        # The asterisk is for any answer; where there is none, the problem is told.
+        anything = {"If-None-Match": "*"}
+        assert [api.get(path, headers=anything).status_code for path in ("/api/settings", "/api/nothing")] == [304, 404]
         other = [
             api.get("/api/settings?limit=1").headers["etag"],
             api.get("/api/settings", headers={"Accept": "text/csv"}).headers["etag"],

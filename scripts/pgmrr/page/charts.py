@@ -23,7 +23,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": FONT,
-    "padding": {"left": 0, "right": 8, "top": 6, "bottom": 4},
+    "padding": {"left": 0, "right": 12, "top": 6, "bottom": 4},
     "view": {"stroke": None, "continuousHeight": 260},
     "axis": {
         "labelColor": var("muted"),
@@ -73,6 +73,16 @@ def sparkline(rows: Rows, *, field: str, height: int = 36) -> ChartType:
     return alt.layer(line, dot).properties(width="container", height=height)
 
 
+def month_ends(rows: Rows, *, currency: str) -> ChartType:
+    """MRR (``closing``) on a ``day`` at the end of each month: what it was between them is not told."""
+    base = _day_chart(rows)
+    line = base.mark_line(color=var("mrr"), point=alt.OverlayMarkDef(size=36, filled=True, color=var("mrr"))).encode(
+        y=alt.Y("closing:Q", title=f"{currency} a month", axis=_amounts(), scale=alt.Scale(zero=True)),
+        tooltip=[alt.Tooltip("day:N", title="Day"), alt.Tooltip("closing:Q", title="MRR", format=_CENTS)],
+    )
+    return line.properties(width="container", height=300)
+
+
 def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> ChartType:
     """MRR by ``day`` (``closing``), its ``unpaid`` part apart, and the days of ``shades`` on which data can't say."""
     series = {"MRR": "mrr", "of it unpaid": "unpaid"} if any(row.get("unpaid") for row in rows) else {"MRR": "mrr"}
@@ -97,14 +107,22 @@ def mrr(rows: Rows, *, currency: str, shades: Rows = ()) -> ChartType:
     return alt.layer(*layers).properties(width="container", height=300)
 
 
-def waterfall(rows: Rows, *, currency: str) -> ChartType:
-    """Changes of MRR by ``month`` and ``kind``: what came above zero, what went below."""
+def kinds_of(rows: Rows) -> list[str]:
+    """The kinds that move a printed unit in any row: cents of rounding need neither a colour nor a column."""
+    return [kind for kind in KINDS if any(abs(row[kind]) >= 0.5 for row in rows)]
+
+
+def waterfall(rows: Rows, *, currency: str, months: Sequence[str]) -> ChartType:
+    """Changes of MRR by ``month`` and ``kind``: what came above zero, what went below.
+
+    ``months`` are all that are shown: one in which nothing moved has its place, too.
+    """
     present = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     bars = (
         _chart(rows)
-        .mark_bar(width={"band": 0.7 if len({row["month"] for row in rows}) > 4 else 0.3})
+        .mark_bar(width={"band": 0.7 if len(months) > 4 else 0.3})
         .encode(
-            x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(domain=list(months))),
             y=alt.Y("change:Q", title=f"{currency} a month", axis=_amounts()),
             color=alt.Color("kind:N", sort=present, scale=_colours({kind: kind for kind in present})),
             order=alt.Order("place:Q"),
@@ -127,10 +145,16 @@ def rates(rows: Rows, *, series: Mapping[str, str], reference: float | None = No
     line = base.mark_line(point=alt.OverlayMarkDef(size=36, filled=True)).encode(
         x=_day_axis(rows),
         y=y,
-        color=alt.Color("metric:N", sort=list(series), scale=_colours(series)),
-        # Where two lines are one, both are seen.
+        color=alt.Color(
+            "metric:N",
+            sort=list(series),
+            scale=_colours(series),
+            legend=alt.Legend(symbolType="stroke", symbolSize=500, symbolStrokeWidth=2),
+        ),
+        # Where two lines are one, both are seen. The legend shows colour and dash as one: without a legend
+        # of its own here, there would be none at all.
         strokeDash=alt.StrokeDash(
-            "metric:N", sort=list(series), scale=alt.Scale(domain=list(series), range=[[1, 0], [6, 6]]), legend=None
+            "metric:N", sort=list(series), scale=alt.Scale(domain=list(series), range=[[1, 0], [6, 6]])
         ),
         tooltip=[
             alt.Tooltip("month:N", title="Month"),
@@ -252,10 +276,15 @@ def concentration(rows: Rows) -> ChartType:
 
 def segments(rows: Rows) -> ChartType:
     """MRR by ``segment``, with ``words`` beside each bar."""
-    room = max((row["mrr"] for row in rows), default=0) * 1.7  # for the words beside the longest bar
+    largest = max((row["mrr"] for row in rows), default=0)
+    words_room = 12 + 7 * max((len(row["words"]) for row in rows), default=0)  # pixels beside the longest bar
     base = _chart(rows).encode(
         y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=140)),
-        x=alt.X("mrr:Q", axis=None, scale=alt.Scale(domain=[0, room or 1])),
+        x=alt.X(
+            "mrr:Q",
+            axis=None,
+            scale=alt.Scale(domain=[0, largest or 1], range=[0, {"expr": f"max(width - {words_room}, 20)"}]),
+        ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
             alt.Tooltip("mrr:Q", title="MRR", format=_CENTS),

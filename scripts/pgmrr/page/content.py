@@ -1,13 +1,17 @@
 """Asks schema ``kpi`` for all that a page shows. No metric is computed here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from pgmrr.page.model import Page, Period, Section
 from pgmrr.page.scope import Scope, scope_of
 from pgmrr.page.sections import ahead, customers, headline, kept, left_out, revenue
 from pgmrr.reports.report import Connection, reporting_currency
+from pgmrr.show import Row
 
-SECTIONS: tuple[Callable[[Scope], Section], ...] = (
+Make = Callable[[Scope], Section]
+
+SECTIONS: tuple[Make, ...] = (
     headline.headline,
     revenue.mrr,
     revenue.waterfall,
@@ -22,8 +26,11 @@ SECTIONS: tuple[Callable[[Scope], Section], ...] = (
     left_out.left_out,
 )
 
+# These look at all that is known, whatever days are chosen. They are what takes longest to ask for.
+WITHOUT_DAYS = (kept.cohorts, ahead.forecast, ahead.risks, left_out.left_out)
+
 _LAST_BATCH = """
-    select concat_ws(' of ', b.kind, nullif(b.source, b.kind)) as what, b.created_at
+    select concat_ws(' of ', b.kind, nullif(b.source, b.kind)) as what, b.created_at as at
     from kpi.batches b
     where b.kind in ('import', 'simulation')
     order by b.batch_id desc
@@ -31,13 +38,19 @@ _LAST_BATCH = """
 """
 
 
-def build(connection: Connection, period: Period, title: str | None = None) -> Page:
+def build(
+    connection: Connection,
+    period: Period,
+    title: str | None = None,
+    known: Mapping[Make, Section] = MappingProxyType({}),
+) -> Page:
     """The page of a period: ask it in one transaction (``database.reading``), so that all fits together.
 
-    Where no day of it is known, the page has no sections and ``explanation`` says why.
+    Where no day of it is known, the page has no sections and ``explanation`` says why. Sections in ``known``
+    are taken as they are: those of ``WITHOUT_DAYS`` stay true until the next batch.
     """
     scope, coverage = scope_of(connection, period)
-    batch = connection.execute(_LAST_BATCH).fetchone()
+    batch = last_batch(connection)
     database = connection.info.dbname
     return Page(
         title=title or database,
@@ -46,7 +59,12 @@ def build(connection: Connection, period: Period, title: str | None = None) -> P
         first=scope.first if scope else None,
         last=scope.last if scope else None,
         batch=batch["what"] if batch else None,
-        batch_at=batch["created_at"] if batch else None,
+        batch_at=batch["at"] if batch else None,
         explanation=coverage["explanation"],
-        sections=[section(scope) for section in SECTIONS] if scope else [],
+        sections=[make(scope) if make not in known else known[make] for make in SECTIONS] if scope else [],
     )
+
+
+def last_batch(connection: Connection) -> Row | None:
+    """The last import or simulation: ``what`` it was, and when (``at``)."""
+    return connection.execute(_LAST_BATCH).fetchone()

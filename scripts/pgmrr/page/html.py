@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC
 from functools import cache
 from html import escape
@@ -21,6 +22,7 @@ from pgmrr.show import Column, Kind, Row, text_of
 
 _HERE = Path(__file__).resolve().parent
 _WORDS = (Kind.text, Kind.label)
+_CLICK = "A click on a mark shows the movements behind it; the links of the table do so, too."
 _ON_PAPER = 15  # columns that fit it; a wider table stays on the screen
 
 
@@ -31,7 +33,7 @@ def render(page: Page, live: Links | None = None, controls: str = "") -> str:
         title=escape(page.title),
         facts=_facts(page),
         controls=controls,
-        contents="".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>' for s in page.sections),
+        contents=_contents(page.sections),
         sections=sections or f'<p class="says">{escape(page.explanation)}</p>',
         style=f":root {{ {declarations(LIGHT)} }}\n{_text('page.css')}".replace("/* dark */", declarations(DARK)),
         config=_json(charts.CONFIG),
@@ -39,6 +41,14 @@ def render(page: Page, live: Links | None = None, controls: str = "") -> str:
         script=_text("page.js"),
         version=escape(__version__),
     )
+
+
+def _contents(sections: Sequence[Section]) -> str:
+    """The way to the sections; of one section there is none."""
+    if len(sections) < 2:
+        return ""
+    items = "".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>' for s in sections)
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
 
 
 def _facts(page: Page) -> str:
@@ -61,6 +71,8 @@ def _section(section: Section, live: Links | None) -> str:
     for size, figures in groupby(section.figures, key=lambda figure: figure.size):
         drawn = "".join(_figure(figure, live) for figure in figures)
         parts.append(drawn if size == "wide" else f'<div class="{size}">{drawn}</div>')
+    if live and any(_leads(figure) for figure in section.figures):
+        parts.append(f'<p class="note">{_CLICK}</p>')
     parts += [f'<p class="note">{_prose(note)}</p>' for note in section.notes]
     parts += [_table(table, live) for table in section.tables if table.is_open]
     behind = [_table(table, live) for table in section.tables if not table.is_open]
@@ -94,6 +106,12 @@ def _figure(figure: Figure, live: Links | None) -> str:
         f'<div class="plot" role="img" aria-label="{escape(figure.label)}"></div>'
         f'<script type="application/json">{_json(specification(figure, live))}</script></figure>'
     )
+
+
+def _leads(figure: Figure) -> bool:
+    """Whether marks of the figure are links in a live page."""
+    rows = [*figure.rows, *figure.aside.get("marked", ())]
+    return any(row.get("target") for row in rows)
 
 
 def _switch(figure: Figure, switch: Switch) -> str:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pgmrr.web.answers import Answers
 from pgmrr.web.asking import State, read_state
 from pgmrr.web.guard import LOG
-from pgmrr.web.http import Problem, is_known, problem_of, tag_of
+from pgmrr.web.http import Problem, is_known, problem_of, tag_of, takes_any
 from pgmrr.web.pool import Connection, Pool
 
 Handler = Callable[[Request], Response]
@@ -61,6 +61,8 @@ def handler(
                     made = make(request, connection, state)
                     kept = made.body.encode(), {"Content-Type": made.type, **made.headers}
                     answers.keep(tag, *kept)
+                if takes_any(request):  # only now is it sure that there is an answer
+                    return Response(None, HTTPStatus.NOT_MODIFIED, headers)
                 return Response(kept[0], HTTPStatus.OK, {**headers, **kept[1]})
         except Exception as error:
             problem = problem_of(error)

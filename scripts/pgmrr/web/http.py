@@ -164,6 +164,11 @@ def tag_of(state: State, request: Request) -> str:
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Whether the client has the answer with this ETag already (If-None-Match)."""
+    """Whether the client has the answer with this ETag already (If-None-Match; the comparison is weak)."""
     known = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
     return tag in known
+
+
+def takes_any(request: Request) -> bool:
+    """Whether any answer will do that the client has already: If-None-Match: *."""
+    return request.headers.get("if-none-match", "").strip() == "*"

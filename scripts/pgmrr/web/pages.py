@@ -35,8 +35,6 @@ _OWN_DAYS = {
     "left_out": "all that was read",
 }
 
-_LAST_BATCH = "select summary, created_at from kpi.batches order by batch_id desc limit 1"
-
 
 class Pages:
     """Answers a browser's requests from the sessions of a pool."""
@@ -45,6 +43,7 @@ class Pages:
         self._pool = pool
         self._answers = answers
         self._choices: tuple[State, controls.Choices] | None = None
+        self._known: tuple[State, Mapping[content.Make, Section]] | None = None
 
     def routes(self) -> list[Route]:
         """The addresses of the pages."""
@@ -72,7 +71,7 @@ class Pages:
                 page = _frame(connection, scope, segment.sections_of(scope, filters.segment))
                 page = replace(page, title=f"{page.title}: {filters.segment.shown}")
             else:
-                page = content.build(connection, filters.period)
+                page = content.build(connection, filters.period, known=self._known_of(scope, state))
                 if filters.period != Period():
                     page = replace(page, sections=[_with_own_days(section) for section in page.sections])
             return self._made(page, above)
@@ -82,6 +81,12 @@ class Pages:
         if self._choices is None or self._choices[0] != state:
             self._choices = state, controls.choices(scope)
         return self._choices[1]
+
+    def _known_of(self, scope: Scope, state: State) -> Mapping[content.Make, Section]:
+        """The sections that no choice of days changes, asked once a batch: they take longest."""
+        if self._known is None or self._known[0] != state:
+            self._known = state, {make: make(scope) for make in content.WITHOUT_DAYS}
+        return self._known[1]
 
     def _movements(self, request: Request, connection: Connection, _state: State) -> Made:
         accepted(request, [HTML])
@@ -137,15 +142,15 @@ def _with_own_days(section: Section) -> Section:
 def _frame(connection: Connection, scope: Scope | None, sections: Sequence[Section]) -> Page:
     """A page around sections. Without a scope it says what is known instead."""
     _, coverage = scope_of(connection, Period())
-    batch = connection.execute(_LAST_BATCH).fetchone()
+    batch = content.last_batch(connection)
     return Page(
         title=connection.info.dbname,
         database=connection.info.dbname,
         currency=scope.currency if scope else "–",
         first=scope.first if scope else None,
         last=scope.last if scope else None,
-        batch=batch["summary"] if batch else None,
-        batch_at=batch["created_at"] if batch else None,
+        batch=batch["what"] if batch else None,
+        batch_at=batch["at"] if batch else None,
         explanation=f"None of these days is known. {coverage['explanation']}",
         sections=sections,
     )

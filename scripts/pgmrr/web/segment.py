@@ -81,18 +81,21 @@ def _now(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Section:
         "mrr",
         "MRR of the segment",
         says,
-        [f"kpi.segment({_quoted(segment.attribute)}, '{scope.last}')"],
+        [
+            f"kpi.segment({_quoted(segment.attribute)}, '{scope.last}')",
+            f"kpi.mrr_monthly_by({_quoted(segment.attribute)})",
+        ],
         [
             Figure(
                 "mrr",
                 f"MRR of {segment.shown} at the end of each month",
-                charts.mrr,
+                charts.month_ends,
                 [{"day": row["day"], "closing": row["closing"]} for row in monthly],
                 {"currency": scope.currency},
                 caption="At the end of each month.",
             )
         ]
-        if monthly
+        if len(monthly) > 1
         else (),
     )
 
@@ -102,7 +105,7 @@ def _waterfall(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Sectio
     call = f"kpi.mrr_monthly_by({_quoted(segment.attribute)})"
     if not monthly:
         return Section("waterfall", "Why MRR moved", f"{segment.shown} had no MRR in these days.", [call])
-    present = [kind for kind in charts.KINDS if any(row[kind] for row in monthly)]
+    present = charts.kinds_of(monthly)
     bars = [
         {"month": row["label"], "kind": kind, "change": row[kind], "place": charts.KINDS.index(kind)}
         for row in monthly
@@ -124,7 +127,7 @@ def _waterfall(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Sectio
                 f"Changes of the MRR of {segment.shown} by month and kind",
                 charts.waterfall,
                 bars,
-                {"currency": scope.currency},
+                {"currency": scope.currency, "months": [row["label"] for row in monthly]},
                 caption="Without what moved between segments, which the table has." if has_moved else None,
             )
         ]
@@ -151,22 +154,25 @@ def _waterfall(scope: Scope, segment: Segment, monthly: Sequence[Row]) -> Sectio
 
 def _retention(scope: Scope, segment: Segment) -> Section:
     """What was kept of those who were there at the opening?"""
-    rows = scope.ask(_KEPT, attribute=segment.attribute, segment=segment.value)
-    call = f"kpi.retention_by({_quoted(segment.attribute)}, '{scope.first}', '{scope.last}')"
+    seen_from = scope.coverage["churn_observable_from"]
+    first = seen_from if seen_from and scope.first < seen_from <= scope.last else scope.first
+    rows = scope.ask(_KEPT, attribute=segment.attribute, segment=segment.value, first=first)
+    call = f"kpi.retention_by({_quoted(segment.attribute)}, '{first}', '{scope.last}')"
     known = [row for row in rows if row["nrr"] is not None]
     if known:
         [row] = known
         says = (
-            f"Of the customers of the opening, {share(row['customer_churn_rate'])} left; NRR is {share(row['nrr'])}, "
-            f"GRR {share(row['grr'])}."
+            f"From {first} to {scope.last}, {share(row['customer_churn_rate'])} of the customers of the opening left; "
+            f"NRR is {share(row['nrr'])}, GRR {share(row['grr'])}."
         )
     else:
         says = (
             "The rates of these days cannot be told: nobody of the segment was there at their opening, or churn was "
             "not observable in all of them."
         )
-    table = Table(f"Retention of {segment.shown}, over all the days shown", _RATES, rows, is_open=True)
-    return Section("retention", "Retention and churn", says, [call], tables=[table] if rows else ())
+    table = Table(f"Retention of {segment.shown} from {first} to {scope.last}", _RATES, rows, is_open=True)
+    notes = [f"Churn cannot be seen before {first}."] if first != scope.first else ()
+    return Section("retention", "Retention and churn", says, [call], tables=[table] if rows else (), notes=notes)
 
 
 def _quoted(text: str) -> str:

@@ -54,6 +54,7 @@ def biggest(scope: Scope) -> Section:
     if unpaid:
         says += f" Of {len(unpaid)} of them MRR, or a part of it, is unpaid."
     has_names = any(row["name"] != row["customer_id"] for row in rows)
+    has_curves = scope.first < scope.last  # of a single day there is none
     return Section(
         "biggest",
         title,
@@ -70,10 +71,12 @@ def biggest(scope: Scope) -> Section:
                 size="small",
             )
             for row in rows
-        ],
+        ]
+        if has_curves
+        else (),
         [
             Table(
-                f"The {len(rows)} biggest customers on {scope.last}, {scope.currency} a month",
+                f"The {_biggest(len(rows))} on {scope.last}, {scope.currency} a month",
                 [
                     Column("rank", "#", Kind.count),
                     Column("customer_id", "Customer"),
@@ -88,7 +91,7 @@ def biggest(scope: Scope) -> Section:
                 {"customer_id": lambda row: Customer(row["customer_id"], scope.last)},
             )
         ],
-        notes=["Each curve stands on its own zero and reaches its own highest MRR."],
+        notes=["Each curve stands on its own zero and reaches its own highest MRR."] if has_curves else (),
     )
 
 
@@ -107,11 +110,19 @@ def concentration(scope: Scope) -> Section:
         ("Effective customers", text_of(row["effective_customers"], Kind.units), "equal ones that would be as many"),
         ("Gini", f"{row['gini']:.3f}", "0: all pay the same; near 1: one pays nearly all"),
     ]
+    if row["customers"] == 1:
+        says = "A single customer brings all MRR."
+    elif row["customers"] <= _LARGEST:
+        says = f"Of {counted(row['customers'], 'customer')}, the largest brings {share(row['top_1'])} of MRR."
+    else:
+        says = (
+            f"Of {counted(row['customers'], 'customer')}, the largest brings {share(row['top_1'])} of MRR, the ten "
+            f"largest {share(row['top_10'])}, and the largest 1 % ({top}) {share(row['top_1_percent'])}."
+        )
     return Section(
         "concentration",
         title,
-        f"Of {counted(row['customers'], 'customer')}, the largest brings {share(row['top_1'])} of MRR, the ten largest "
-        f"{share(row['top_10'])}, and the largest 1 % ({top}) {share(row['top_1_percent'])}.",
+        says,
         [call, f"kpi.biggest_customers('{scope.last}', {row['customers']})"],
         [
             Figure(
@@ -121,7 +132,9 @@ def concentration(scope: Scope) -> Section:
                 scope.ask(_CURVE),
                 caption="Dashed: all pay the same. The farther above it, the more rests on few.",
             )
-        ],
+        ]
+        if row["customers"] > 1
+        else (),
         [
             Table(
                 f"Concentration on {scope.last}",
@@ -208,6 +221,10 @@ def _caption(row: Row) -> str:
     """Who, how much, and how much of it is unpaid."""
     unpaid = f", unpaid {text_of(row['unpaid'], Kind.units)}" if row["unpaid"] else ""
     return f"{_name(row)}: {text_of(row['mrr'], Kind.units)}{unpaid}"
+
+
+def _biggest(number: int) -> str:
+    return "biggest customer" if number == 1 else f"{number} biggest customers"
 
 
 def _name(row: Row) -> str:

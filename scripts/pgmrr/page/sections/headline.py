@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pgmrr.page import charts
 from pgmrr.page.model import Card, Figure, Section, Table
-from pgmrr.page.scope import Scope, share
+from pgmrr.page.scope import Scope, counted, share
 from pgmrr.reports import HEADLINE, headline_line
 from pgmrr.show import Column, Kind, Row
 
@@ -31,7 +31,7 @@ def headline(scope: Scope) -> Section:
     return Section(
         "headline",
         "Health of the business",
-        f"In {days} days, from {window['first_on']} to {window['last_on']}, {_in_words(scope, rows)}.",
+        f"In {counted(days, 'day')}, from {window['first_on']} to {window['last_on']}, {_in_words(scope, rows)}.",
         ["kpi.headline"],
         cards=[
             Card(

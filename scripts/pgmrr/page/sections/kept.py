@@ -107,6 +107,8 @@ def cohorts(scope: Scope) -> Section:
     else:
         says = "No cohort was observed for a whole month after its first: what is kept cannot be told yet."
     notes = [f"{name}: {note}." for name, note in dict.fromkeys((r["cohort_name"], r["note"]) for r in rows) if note]
+    if rows and not all(row["is_whole"] for row in rows):
+        notes.insert(0, f"The last cell of each row is as of {scope.coverage['complete_through']}, within the month.")
     return Section(
         "cohorts",
         "Cohorts",

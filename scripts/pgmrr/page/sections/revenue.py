@@ -1,7 +1,6 @@
 """How much recurs, how it moves, and the days on which it moved unusually."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 
 from pgmrr.page import charts
 from pgmrr.page.model import Figure, Movements, Section, Table, Target
@@ -41,8 +40,9 @@ def mrr(scope: Scope) -> Section:
     daily, monthly = scope.ask(_DAILY), scope.ask(_MONTHLY)
     then, now = daily[0], daily[-1]
     says = (
-        f"On {now['day']}, {counted(now['customers'], 'customer')} brought {scope.money(now['closing'])} a month; "
-        f"on {then['day']}, the first day shown, MRR was {scope.money(then['closing'])}."
+        f"On {now['day']}, {counted(now['customers'], 'customer')} brought {scope.money(now['closing'])} a month"
+        + (f"; on {then['day']}, the first day shown, MRR was {scope.money(then['closing'])}" * (len(daily) > 1))
+        + "."
     )
     if now["unpaid"]:
         says += (
@@ -69,7 +69,9 @@ def mrr(scope: Scope) -> Section:
                 [{name: row[name] for name in ("day", "closing", "unpaid")} for row in daily],
                 {"currency": scope.currency, "shades": scope.shades},
             )
-        ],
+        ]
+        if len(daily) > 1
+        else (),
         [
             Table(
                 f"MRR at the end of each month, {scope.currency} a month",
@@ -95,7 +97,7 @@ def waterfall(scope: Scope) -> Section:
     """Why did MRR move?"""
     monthly = scope.ask(_MONTHLY)
     (sums,) = scope.ask(_SUMS)
-    present = [kind for kind in charts.KINDS if any(abs(row[kind]) >= Decimal("0.5") for row in monthly)]
+    present = charts.kinds_of(monthly)
     bars = [
         {
             "month": row["label"],
@@ -128,7 +130,7 @@ def waterfall(scope: Scope) -> Section:
                 f"Changes of MRR by month and kind: {', '.join(moved)}",
                 charts.waterfall,
                 bars,
-                {"currency": scope.currency},
+                {"currency": scope.currency, "months": [row["label"] for row in monthly]},
             )
         ]
         if bars
@@ -167,6 +169,9 @@ def days(scope: Scope) -> Section:
         says = f"From {scope.first} to {scope.last} no day stands out."
     daily = [{"day": row["day"], "closing": row["closing"]} for row in scope.ask(_DAILY)]
     notes = [f"Shaded: {shade['reason']}; changes of those days lack what was lost." for shade in scope.shades]
+    caption = "▲ more than expected, ▼ less. The axis does not begin at zero."
+    if len(found) > _MOST_DAYS:
+        caption += f" Marked are the {_MOST_DAYS} that deviate most."
     return Section(
         "days",
         "Days that stand out",
@@ -179,9 +184,11 @@ def days(scope: Scope) -> Section:
                 charts.days,
                 daily,
                 {"currency": scope.currency, "marked": marked, "shades": scope.shades},
-                caption="▲ more than expected, ▼ less. The axis does not begin at zero.",
+                caption=caption,
             )
-        ],
+        ]
+        if marked
+        else (),
         [
             Table(
                 f"Significant days, {scope.currency} a month",
@@ -200,7 +207,7 @@ def days(scope: Scope) -> Section:
         ]
         if marked
         else (),
-        notes=notes,
+        notes=notes if marked else (),
     )
 
 
