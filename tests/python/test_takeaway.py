@@ -25,6 +25,7 @@ from pgmrr import excel_export, reports, show, table_export
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
 from pgmrr.meters import meter
+from pgmrr.parquet import ParquetWriter
 from pgmrr.reports.analysis import DIFFERENCES, SIGNIFICANT
 from pgmrr.reports.quarantine import WARNINGS
 from pgmrr.reports.segments import RENEWALS
@@ -600,3 +601,21 @@ def test_lists_fit_80_columns_and_cut_nothing(
         kept = [column for column in report.columns if width == "200" or not column.spare]
         words = [word for column in kept for word in show.text_of(row[column.name], column.kind).split()]
         assert [word for word in words if word not in shown] == []
+
+
+def test_ctrl_c_within_parquet_stops_like_anywhere_else(tmp_path: Path) -> None:
+    class Interrupted:
+        def execute(self, *_: object) -> None:
+            raise RuntimeError("Query interrupted")
+
+        def close(self) -> None:
+            pass
+
+    writer = ParquetWriter(tmp_path / "x.parquet", [("a", "text")])
+    writer.write(["1"])
+    writer._session.close()
+    writer._session = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        writer.finish()
+    writer.close()
+    assert list(tmp_path.iterdir()) == []
