@@ -56,8 +56,8 @@ comment on view kpi.retention_monthly is 'Churn and retention by month: one row 
 comment on column kpi.retention_monthly.month is 'First day of the calendar month.';
 comment on column kpi.retention_monthly.first_on is 'First covered day of it.';
 comment on column kpi.retention_monthly.last_on is 'Last covered day of it.';
-comment on column kpi.retention_monthly.opening is 'MRR at the end of the day before.';
-comment on column kpi.retention_monthly.closing is 'MRR at the end of the last covered day.';
+comment on column kpi.retention_monthly.opening is 'MRR at the end of the day before, in the reporting currency.';
+comment on column kpi.retention_monthly.closing is 'MRR at the end of the last covered day, in the reporting currency.';
 comment on column kpi.retention_monthly.customers_opening is 'Customers with MRR above 0 at the opening.';
 comment on column kpi.retention_monthly.customers_lost is 'Those of them at zero at the closing.';
 comment on column kpi.retention_monthly.customer_churn_rate is 'customers_lost / customers_opening.';
@@ -66,7 +66,7 @@ comment on column kpi.retention_monthly.net_mrr_churn_rate is '(|churn| + |contr
 comment on column kpi.retention_monthly.nrr is 'Closing MRR of the customers active at the opening / opening.';
 comment on column kpi.retention_monthly.grr is 'Sum of min(opening, closing) over the customers active at the opening / opening; between 0 and 1.';
 comment on column kpi.retention_monthly.quick_ratio is '(new + reactivation + expansion) / (|contraction| + |churn|).';
-comment on column kpi.retention_monthly.arpa is 'Closing MRR a customer.';
+comment on column kpi.retention_monthly.arpa is 'Closing MRR a customer, in the reporting currency.';
 comment on column kpi.retention_monthly.ltv is 'ARPA / mean customer churn rate of the last up to six whole months with observable churn.';
 comment on column kpi.retention_monthly.is_whole is 'False where the month is clipped to coverage.';
 comment on column kpi.retention_monthly.mrr_is_complete is 'False where MRR is a lower bound (R11).';

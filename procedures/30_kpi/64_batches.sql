@@ -29,11 +29,16 @@ select
             b.details ->> 'currency',
             ' (before: ' || (b.details #>> '{old,per_euro}') || ')'
         )
-        when 'simulation' then format(
-            '%s customers, %s invoices, %s sessions',
-            coalesce(b.details ->> 'acquired', '?'),
-            coalesce(b.details ->> 'invoices', '?'),
-            coalesce(b.details ->> 'sessions', '?')
+        when 'simulation' then (
+            select string_agg(
+                concat_ws(' ', to_char((b.details ->> c.counted)::bigint, 'FM999,999,999,999,990'), c.noun),
+                ', '
+                order by c.place
+            )
+            from (
+                values (1, 'acquired', 'customers'), (2, 'invoices', 'invoices'), (3, 'sessions', 'sessions')
+            ) c (place, counted, noun)
+            where b.details ->> c.counted is not null
         )
         else concat(
             case when b.details -> 'corrections' is not null then 'corrections: ' end,
@@ -41,11 +46,11 @@ select
                 select string_agg(
                     concat_ws(
                         ', ',
-                        (r.counts ->> 'rows') || ' ' || r.role,
-                        nullif(r.counts ->> 'new', '0') || ' new',
-                        nullif(r.counts ->> 'changed', '0') || ' changed',
-                        nullif(r.counts ->> 'dropped', '0') || ' dropped',
-                        nullif(r.counts ->> 'rejected', '0') || ' rejected'
+                        to_char((r.counts ->> 'rows')::bigint, 'FM999,999,999,999,990') || ' ' || r.role,
+                        to_char(nullif((r.counts ->> 'new')::bigint, 0), 'FM999,999,999,999,990') || ' new',
+                        to_char(nullif((r.counts ->> 'changed')::bigint, 0), 'FM999,999,999,999,990') || ' changed',
+                        to_char(nullif((r.counts ->> 'dropped')::bigint, 0), 'FM999,999,999,999,990') || ' dropped',
+                        to_char(nullif((r.counts ->> 'rejected')::bigint, 0), 'FM999,999,999,999,990') || ' rejected'
                     ),
                     '; '
                 )

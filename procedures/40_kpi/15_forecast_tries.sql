@@ -39,8 +39,8 @@ comment on view kpi.forecast_tries is 'Forecasts of the past beside what came: o
 comment on column kpi.forecast_tries.method is 'naive, drift, damped_trend or movements.';
 comment on column kpi.forecast_tries.origin is 'Number of the period (kpi.forecast_history) at whose end the forecast is made.';
 comment on column kpi.forecast_tries.step is 'Periods ahead.';
-comment on column kpi.forecast_tries.forecast is 'MRR as forecast.';
-comment on column kpi.forecast_tries.actual is 'MRR as it came.';
-comment on column kpi.forecast_tries.error is 'Forecast less actual.';
+comment on column kpi.forecast_tries.forecast is 'MRR as forecast, in the reporting currency.';
+comment on column kpi.forecast_tries.actual is 'MRR as it came, in the reporting currency.';
+comment on column kpi.forecast_tries.error is 'Forecast less actual, in the reporting currency.';
 comment on column kpi.forecast_tries.naive_error is 'Mean absolute change of MRR from period to period, up to the origin.';
 grant select on kpi.forecast_tries to pgmrr_reader, pgmrr_writer;

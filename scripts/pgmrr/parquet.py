@@ -60,12 +60,16 @@ class ParquetRows:
             return self._session.execute(query, [_literal_path(self._path)])
         except self._error as error:
             raise self._damaged(error) from None
+        except RuntimeError as error:
+            raise _stopped(error) from None
 
     def _fetch(self, result: Any) -> list[tuple[str | None, ...]]:
         try:
             return result.fetchmany(_ROWS)
         except self._error as error:
             raise self._damaged(error) from None
+        except RuntimeError as error:
+            raise _stopped(error) from None
 
     def _damaged(self, error: Exception) -> PgmrrError:
         return PgmrrError(f"{self._path} cannot be read as Parquet: {str(error).splitlines()[0]}", "write it again")
@@ -141,6 +145,8 @@ class ParquetWriter:
                 f"{self._path.name} cannot be written as Parquet: {str(error).splitlines()[0]}",
                 "leave Parquet out: --format csv,jsonl",
             ) from None
+        except RuntimeError as error:
+            raise _stopped(error) from None
         self._spool.unlink()
         return types
 
@@ -172,6 +178,11 @@ def _open(what: str, limits: _Limits) -> tuple[Any, type[Exception]]:
     session = duckdb.connect(config=limits)
     session.execute("set timezone = 'UTC'")
     return session, duckdb.Error
+
+
+def _stopped(error: RuntimeError) -> BaseException:
+    """What the error of a query means: DuckDB says by it that Ctrl-C was typed, which it takes for itself."""
+    return KeyboardInterrupt() if "interrupted" in str(error) else error
 
 
 def _cast(name: str, type_: str) -> str:

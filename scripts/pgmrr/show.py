@@ -64,15 +64,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its name in the rows, its heading, and what it holds."""
+    """A column of a table: its name in the rows, its heading, and what it holds.
+
+    Where a table is too wide for the terminal it gives up columns: those with ``spare`` 1 first, those with 0 never.
+    """
 
     name: str
     heading: str
     kind: Kind = Kind.text
+    spare: int = 0
 
 
 # Control characters but for the end of a line, other ends of lines, overrides of the direction of text, no text.
 _OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+# Columns of a terminal in which a wrapped text reads well: for that a table gives up others.
+_READABLE = 24
 
 _SIGNED = (Kind.change, Kind.change_cents, Kind.scaled_change, Kind.growth)
 
@@ -166,7 +173,7 @@ def rows(
     elif found:
         if all(row.get("name") == row.get("customer_id") for row in found):  # customers without names
             columns = [column for column in columns if column.name != "name"]
-        _print_whole(table(found, columns, title))
+        _print_whole(found, columns, title)
     else:
         note(empty)
 
@@ -181,18 +188,39 @@ def is_narrow(columns: int) -> bool:
     return (out.is_terminal or "COLUMNS" in os.environ) and out.width < columns
 
 
-def _print_whole(made: Table) -> None:
-    """Print a table as wide as the terminal, or, where it is piped, as COLUMNS says, but then cut no word."""
-    if out.is_terminal or "COLUMNS" not in os.environ:
-        Console(highlight=False, width=None if out.is_terminal else 200).print(made)
-        return
-    needed = 0
+def _print_whole(found: Sequence[Row], columns: Sequence[Column], title: str | None) -> None:
+    """Print a table as wide as the terminal, or, where it is piped, as COLUMNS says; what is shown is never cut."""
+    room = out.width if out.is_terminal or "COLUMNS" in os.environ else 200
+    made = table(found, columns, title)
+    for spare in sorted({column.spare for column in columns} - {0}):
+        if _set_widths(made, room, _READABLE) <= room:
+            break
+        columns = [column for column in columns if column.spare != spare]
+        made = table(found, columns, title)
+    needed = _set_widths(made, room)
+    Console(highlight=False, width=max(room, needed)).print(made)
+
+
+def _set_widths(made: Table, room: int, readable: int = 0) -> int:
+    """Give each column the width of its cells, the widest less where there is no room, and no word too little.
+
+    Longer texts get the width ``readable`` at least. Returns how many columns of a terminal that takes.
+    """
+    wide = out.options.update(width=1000)
+    least, widths = [], []
     for column in made.columns:
-        measured = [Measurement.get(out, out.options.update(width=1000), cell) for cell in column.cells]
-        heading = Measurement.get(out, out.options.update(width=1000), column.header).maximum
-        column.min_width = max(heading, *(cell.maximum if column.no_wrap else cell.minimum for cell in measured))
-        needed += column.min_width + 1
-    Console(highlight=False, width=max(out.width, needed)).print(made)
+        heading = Measurement.get(out, wide, column.header).maximum
+        cells = [Measurement.get(out, wide, cell) for cell in column.cells]
+        widths.append(max(heading, *(cell.maximum for cell in cells)))
+        words = max(heading, min(readable, widths[-1]), *(cell.minimum for cell in cells))
+        least.append(widths[-1] if column.no_wrap else words)
+    gaps = len(widths) - 1
+    while sum(widths) + gaps > room and widths != least:
+        widest = max((place for place in range(len(widths)) if widths[place] > least[place]), key=widths.__getitem__)
+        widths[widest] -= 1
+    for column, width_ in zip(made.columns, widths, strict=True):
+        column.width = width_
+    return sum(widths) + gaps
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ from rich.console import Console
 
 import test_docs
 from conftest import NewDatabase, Server
-from pgmrr import excel_export, show, table_export
+from pgmrr import excel_export, reports, show, table_export
 from pgmrr.database import choose, reading
 from pgmrr.errors import PgmrrError
 from pgmrr.meters import meter
+from pgmrr.parquet import ParquetWriter
+from pgmrr.reports.analysis import DIFFERENCES, SIGNIFICANT
+from pgmrr.reports.quarantine import WARNINGS
+from pgmrr.reports.segments import RENEWALS
 from pgmrr.sessions import open_session
 from pgmrr.simulation import Parameters, simulate
 from pgmrr.stripe import import_stripe
@@ -543,3 +547,75 @@ def test_a_table_that_is_too_wide_gives_up_columns(monkeypatch: pytest.MonkeyPat
     for width, fitting in ((100, columns), (80, columns[:2]), (20, columns[:1])):
         monkeypatch.setattr(show, "out", Console(width=width))
         assert show.fitting(rows, columns, columns[:2], columns[:1]) == fitting
+
+
+# What takes as much room in a list as real data do.
+LONG = {
+    "invoice_id": "in_" + "1" * 24,
+    "customer_id": "cus_" + "2" * 14,
+    "name": "Ramirez-Christian Incorporated",
+    "kind": "reactivation",
+    "currency": "USD",
+    "status": "uncollectible",
+    "term": "half-year",
+    "reason": "no subscription",
+    "warning": "amounts do not add up",
+    "detail": "subtotal less discount is not the total",
+    "metric": "Customer churn rate",
+    "profile": "ChartMogul",
+    "compared_with": "days of February",
+    "who": "reactivation +1,026: " + "cus_" + "3" * 14,
+    "events": "reactivation 2024-12-01",
+    "is_renewed": False,
+    "is_possible_replacement": False,
+}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        reports.MOVEMENTS,
+        reports.BIGGEST,
+        reports.ONE_OFF,
+        reports.CREDITS,
+        WARNINGS,
+        RENEWALS,
+        SIGNIFICANT,
+        DIFFERENCES,
+    ],
+    ids=["movements", "top", "one-off", "credits", "warnings", "renewals", "days", "profiles"],
+)
+def test_lists_fit_80_columns_and_cut_nothing(
+    report: reports.Report, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_kind = {show.Kind.share: Decimal("0.98"), show.Kind.count: 3, show.Kind.number: 3, show.Kind.ratio: Decimal(12)}
+    by_kind |= dict.fromkeys((show.Kind.money, show.Kind.change), Decimal("4231.55"))
+    row = {c.name: LONG.get(c.name, by_kind.get(c.kind, date(2025, 2, 26))) for c in report.columns}
+    for width in ("80", "200"):
+        monkeypatch.setenv("COLUMNS", width)
+        monkeypatch.setattr(show, "out", Console(highlight=False))
+        show.rows([row], report.columns, show.Format.table)
+        shown = capsys.readouterr().out
+        assert max(len(line.rstrip()) for line in shown.splitlines()) <= int(width), shown
+        assert "…" not in shown
+        kept = [column for column in report.columns if width == "200" or not column.spare]
+        words = [word for column in kept for word in show.text_of(row[column.name], column.kind).split()]
+        assert [word for word in words if word not in shown] == []
+
+
+def test_ctrl_c_within_parquet_stops_like_anywhere_else(tmp_path: Path) -> None:
+    class Interrupted:
+        def execute(self, *_: object) -> None:
+            raise RuntimeError("Query interrupted")
+
+        def close(self) -> None:
+            pass
+
+    writer = ParquetWriter(tmp_path / "x.parquet", [("a", "text")])
+    writer.write(["1"])
+    writer._session.close()
+    writer._session = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        writer.finish()
+    writer.close()
+    assert list(tmp_path.iterdir()) == []

@@ -46,8 +46,8 @@ WARNINGS = Report(
         Column("customer_id", "Customer"),
         Column("invoice_id", "Invoice"),
         Column("detail", "Detail"),
-        Column("batch_id", "Batch", Kind.count),
-        Column("line_number", "Line"),
+        Column("batch_id", "Batch", Kind.count, spare=2),
+        Column("line_number", "Line", spare=1),
     ],
     "nothing looks wrong",
 )
