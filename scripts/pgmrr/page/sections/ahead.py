@@ -8,12 +8,19 @@ from pgmrr.show import Column, Kind
 
 _MONTHS = 6
 
+# The wide interval is that of the method taken for the narrow one: it is chosen once.
 _FORECAST = """
+    with narrow as materialized (
+        select month, last_on, method, point, low, high
+        from kpi.forecast(%(months)s, 0.8)
+    )
     select narrow.month, narrow.last_on as day, narrow.method, narrow.point, narrow.low as low_80,
         narrow.high as high_80, wide.low as low_95, wide.high as high_95
-    from kpi.forecast(%(months)s, 0.8) narrow
-    join kpi.forecast(%(months)s, 0.95) wide
-        on wide.month = narrow.month
+    from (select min(method) as method from narrow) taken
+    cross join lateral kpi.forecast(%(months)s, 0.95, taken.method) wide
+    join narrow
+        on narrow.month = wide.month
+    where taken.method is not null
     order by narrow.month
 """
 
@@ -108,7 +115,7 @@ def forecast(scope: Scope) -> Section:
             ),
         ],
         notes=[
-            *(filter(None, [how_well_held(scope.connection, rows[0]["method"])])),
+            *(filter(None, [how_well_held(tried, rows[0]["method"])])),
             why_taken(choice, scope.currency),
             status["explanation"],
         ],
