@@ -87,7 +87,7 @@ select is_empty(
     'segment has no row outside coverage'
 );
 
--- A day's segments are found without the history that the waterfall walks through.
+-- A day needs no history, which the waterfall walks through.
 select results_eq(
     $$
     select
@@ -106,7 +106,7 @@ select results_eq(
     ) w
     $$,
     $$ values (484::bigint, 0::bigint) $$,
-    'on every day and by every attribute, the segments of a day are those that its waterfall closes with'
+    'on every day, segment by any attribute is what the waterfall closes with'
 );
 select results_eq(
     $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 49.99, 50, 99.99, 100, 499.99, 500, 999.99, 1000, 4999.99, 5000, 9999.99, 10000, NULL}'::numeric[]) m (mrr) $$,

@@ -8,19 +8,12 @@ from pgmrr.show import Column, Kind
 
 _MONTHS = 6
 
-# The wide interval is that of the method taken for the narrow one: it is chosen once.
 _FORECAST = """
-    with narrow as materialized (
-        select month, last_on, method, point, low, high
-        from kpi.forecast(%(months)s, 0.8)
-    )
     select narrow.month, narrow.last_on as day, narrow.method, narrow.point, narrow.low as low_80,
         narrow.high as high_80, wide.low as low_95, wide.high as high_95
-    from (select min(method) as method from narrow) taken
-    cross join lateral kpi.forecast(%(months)s, 0.95, taken.method) wide
-    join narrow
-        on narrow.month = wide.month
-    where taken.method is not null
+    from kpi.forecast(%(months)s, 0.8, %(method)s) narrow
+    join kpi.forecast(%(months)s, 0.95, %(method)s) wide
+        on wide.month = narrow.month
     order by narrow.month
 """
 
@@ -36,9 +29,11 @@ def forecast(scope: Scope) -> Section:
     """What may MRR be in the months ahead?"""
     (status,) = STATUS.ask(scope.connection)
     calls = [f"kpi.forecast({_MONTHS}, 0.8)", "kpi.forecast_backtest()", "kpi.forecast_status"]
-    rows = scope.ask(_FORECAST, months=_MONTHS) if status["is_possible"] else []
-    if not rows:
+    if not status["is_possible"]:
         return Section("forecast", "Forecast", status["explanation"], calls)
+    # What auto takes, asked once for all that follows.
+    (choice,) = CHOICE.ask(scope.connection)
+    rows = scope.ask(_FORECAST, months=_MONTHS, method=choice["method"])
     history = scope.ask(_HISTORY)
     now, last = history[-1], rows[-1]
     start = {"day": now["day"], **dict.fromkeys(("point", "low_80", "high_80", "low_95", "high_95"), now["closing"])}
@@ -46,7 +41,6 @@ def forecast(scope: Scope) -> Section:
         f"If the future is like the past, MRR will be {scope.money(last['point'])} on {last['day']}: with a "
         f"probability of 80 % between {scope.money(last['low_80'])} and {scope.money(last['high_80'])}."
     )
-    (choice,) = CHOICE.ask(scope.connection)
     tried = BACKTEST.ask(scope.connection)
     names = {"auto": "as taken (auto)", "naive": "MRR stays (naive)"}
     errors = [
