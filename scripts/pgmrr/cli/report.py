@@ -38,7 +38,7 @@ def report(
     with show.progress() as progress:
         progress("asking for the figures …")
         # The libraries of the charts are put together while the database answers.
-        with ThreadPoolExecutor(1) as aside, reading(choose(url, name)) as connection:
+        with reading(choose(url, name)) as connection, ThreadPoolExecutor(1) as aside:
             aside.submit(html.libraries)
             page = content.build(connection, Period(), title)
         if not page.sections:
