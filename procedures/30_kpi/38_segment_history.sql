@@ -81,12 +81,7 @@ begin atomic
         p.customer_id,
         '',
         p.day,
-        case
-            when greatest(p.by_month, p.by_year, p.by_other) <= 0 then null
-            when p.by_year >= greatest(p.by_month, p.by_other) then 'year'
-            when p.by_other >= p.by_month then 'other'
-            else 'month'
-        end
+        kpi.dominant_term(p.by_month, p.by_year, p.by_other)
     from paying p
     union all
     select

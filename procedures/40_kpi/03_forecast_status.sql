@@ -30,6 +30,11 @@ with span as materialized (
         v.covered_days
     from kpi.coverage v
 ),
+-- Read once: it adds up all days.
+daily as materialized (
+    select f.day, f.opening, f.closing
+    from kpi.mrr_daily f
+),
 -- The last day whose MRR is a starting point and not yet a change to learn from.
 base as materialized (
     select
@@ -39,13 +44,13 @@ base as materialized (
         s.covered_days,
         (
             select case when f.opening > 0 then f.day - 1 else f.day end
-            from kpi.mrr_daily f
+            from daily f
             where f.day >= s.usable_from
                 and f.opening + f.closing > 0
             order by f.day
             limit 1
         ) as base_on,
-        (select l.closing from kpi.mrr_daily l where l.day = s.complete_through) as mrr
+        (select l.closing from daily l where l.day = s.complete_through) as mrr
     from span s
 ),
 counted as materialized (

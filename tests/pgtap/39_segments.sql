@@ -2,7 +2,7 @@
 begin;
 -- Many small calls: compiling their plans would take longer than running them.
 set local jit = off;
-select plan(31);
+select plan(32);
 
 \ir companies/complete.sql
 
@@ -85,6 +85,28 @@ select is_empty(
     select s.segment from kpi.segment('currency', 'infinity') s
     $$,
     'segment has no row outside coverage'
+);
+
+-- A day needs no history, which the waterfall walks through.
+select results_eq(
+    $$
+    select
+        count(distinct (d.day, a.name)),
+        count(*) filter (where s.found is distinct from w.closed)
+    from kpi.mrr_daily d
+    cross join (values ('currency'), ('term'), ('price_band'), ('size')) a (name)
+    cross join lateral (
+        select jsonb_agg(jsonb_build_array(s.segment, s.customers, trim_scale(s.mrr)) order by s.segment) as found
+        from kpi.segment(a.name, d.day) s
+    ) s
+    cross join lateral (
+        select jsonb_agg(jsonb_build_array(b.segment, b.customers, trim_scale(b.closing)) order by b.segment) as closed
+        from kpi.waterfall_by(a.name, array[d.day, d.day + 1]) b
+        where b.customers > 0
+    ) w
+    $$,
+    $$ values (484::bigint, 0::bigint) $$,
+    'on every day, segment by any attribute is what the waterfall closes with'
 );
 select results_eq(
     $$ select kpi.price_band(m.mrr) from unnest('{0, 9.99, 10, 49.99, 50, 99.99, 100, 499.99, 500, 999.99, 1000, 4999.99, 5000, 9999.99, 10000, NULL}'::numeric[]) m (mrr) $$,

@@ -1,6 +1,6 @@
 -- How much of the revenue rests on few customers.
 begin;
-select plan(9);
+select plan(14);
 
 \ir companies/complete.sql
 
@@ -26,6 +26,32 @@ select results_eq(
     $$ select c.day, c.customers, c.mrr from kpi.concentration() c $$,
     $$ values (date '2024-04-30', 4::bigint, 250.04) $$,
     'concentration without a day is about the last covered one'
+);
+select results_eq(
+    $$
+    select c.customers, c.customer_share, c.mrr, round(c.mrr_share, 6)
+    from kpi.concentration_curve('2024-02-29') c
+    $$,
+    $$
+    values
+    (0::bigint, 0.0, 0.00, 0.000000), (1, 0.2, 100.00, 0.285714), (2, 0.4, 200.00, 0.571429), (3, 0.6, 290.00, 0.828571),
+    (4, 0.8, 330.00, 0.942857), (5, 1.0, 350.00, 1.000000)
+    $$,
+    'the curve of concentration rises with each customer, the largest first'
+);
+select is_empty(
+    $$
+    select c.customers from kpi.concentration_curve('2023-12-31') c
+    union all
+    select c.customers from kpi.concentration_curve('2024-05-01') c
+    $$,
+    'the curve has no row outside coverage'
+);
+select throws_ok(
+    $$ select * from kpi.concentration_curve('2024-02-29', 0) $$,
+    'MR004',
+    'a curve takes one point or more, not 0',
+    'a curve without points is an error'
 );
 select is_empty(
     $$
@@ -84,6 +110,16 @@ select results_eq(
     $$ values (151::bigint, 2000.00, 0.25, 0.295, 0.255, 2::bigint, 0.06625, 0.243377) $$,
     'the top 1 % are rounded up to whole customers'
 );
+-- The ten largest, and every fifth of 151 customers or the first one past it: 31, 61, 91, 121 and 151.
+select results_eq(
+    $$ select c.customers, c.mrr, c.mrr_share from kpi.concentration_curve(p_points => 5) c where c.customers not between 1 and 9 $$,
+    $$
+    values
+    (0::bigint, 0.0, 0.0), (10, 590.00, 0.295), (31, 800.00, 0.4), (61, 1100.00, 0.55), (91, 1400.00, 0.7),
+    (121, 1700.00, 0.85), (151, 2000.00, 1.0)
+    $$,
+    'of many customers the curve has the ten largest and even steps'
+);
 -- All pay the same.
 delete from ledger.movement_cents where customer_id = 'c0';
 select results_eq(
@@ -109,6 +145,7 @@ select results_eq(
     $$ values (0::bigint, 0.0, null::numeric, null::numeric, null::numeric, 0::bigint, null::numeric, null::numeric, null::numeric) $$,
     'without customers there is nothing to measure'
 );
+select is_empty('select * from kpi.concentration_curve()', 'without customers there is no curve');
 
 select * from finish();
 rollback;

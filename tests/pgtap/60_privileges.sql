@@ -28,9 +28,11 @@ values
 ('cohort_retention', $$ select * from kpi.cohort_retention() $$),
 ('compare_profiles', $$ select * from kpi.compare_profiles('2024-02-01', '2024-03-31') $$),
 ('concentration', $$ select * from kpi.concentration('2024-02-29') $$),
+('concentration_curve', $$ select * from kpi.concentration_curve('2024-02-29') $$),
 ('conversion', $$ select kpi.conversion('EUR', 'eur') $$),
 ('customer_attribute', $$ select kpi.customer_attribute('customer.term') $$),
 ('covered_range', $$ select * from kpi.covered_range('2024-02-01', '2024-03-31') $$),
+('dominant_term', $$ select kpi.dominant_term(50, 50, 0) $$),
 ('draw', $$ select kpi.draw(1, 1) $$),
 ('engagement_by_period', $$ select * from kpi.engagement_by_period('{2024-02-01, 2024-03-01}') $$),
 ('forecast', $$ select * from kpi.forecast() $$),
@@ -380,7 +382,7 @@ select set_eq(
     $$
     values
     ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('compare_profiles'), ('concentration'),
-    ('forecast'), ('forecast_backtest'), ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_explain'),
+    ('concentration_curve'), ('forecast'), ('forecast_backtest'), ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_explain'),
     ('mrr_monthly_as_of'), ('mrr_monthly_by'), ('mrr_total_as_of'), ('mrr_total_at'), ('price_band'),
     ('profile_differences'), ('renewals'), ('renewals_monthly'), ('restatements'), ('retention'),
     ('retention_by'), ('retention_trailing'), ('risks'), ('scenario'), ('segment'), ('significant_day_drivers'),

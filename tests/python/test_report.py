@@ -8,6 +8,7 @@ from datetime import date
 from itertools import combinations
 from math import dist
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import psycopg
@@ -423,6 +424,21 @@ def test_a_period_is_clipped_to_what_is_known(abc: Report) -> None:
 def test_charts_do_not_grow_with_the_customers(abc: Report) -> None:
     assert max(len(figure.rows) for figure in drawing.figures(abc.content)) <= 366
     assert max(len(table.rows) for section in abc.content.sections for table in section.tables) <= 50
+
+
+def test_what_takes_long_is_asked_once(abc: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    execute = psycopg.Connection.execute
+
+    def noting(connection: psycopg.Connection, query: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(query.decode() if isinstance(query, bytes) else query)
+        return execute(connection, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", noting)
+    with reading(Database(abc.url, "", None)) as connection:
+        content.build(connection, Period())
+    dear = ("kpi.forecast_backtest", "kpi.forecast_choice", "kpi.attributes", "kpi.risks", "kpi.invoice_fate")
+    assert {name: sum(name in question for question in asked) for name in dear} == dict.fromkeys(dear, 1)
 
 
 # -- in the hands of people -----------------------------------------------------------------------

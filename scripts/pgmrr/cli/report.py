@@ -1,5 +1,6 @@
 """The command that writes the report as a page."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def report(
         raise PgmrrError(f"there is no directory {output.parent}", f"make it: mkdir -p {output.parent}")
     with show.progress() as progress:
         progress("asking for the figures …")
-        with reading(choose(url, name)) as connection:
+        # The libraries of the charts are put together while the database answers.
+        with reading(choose(url, name)) as connection, ThreadPoolExecutor(1) as aside:
+            aside.submit(html.libraries)
             page = content.build(connection, Period(), title)
         if not page.sections:
             raise PgmrrError(f"there is nothing to report: {page.explanation}", "bring data in: pgmrr import --help")

@@ -13,7 +13,6 @@ import vl_convert
 from pgmrr.page import charts
 from pgmrr.page.model import Customer, Figure, Links, Movements, Page
 from pgmrr.page.palette import LIGHT, painted
-from pgmrr.show import printable
 
 _WIDTH = {"wide": 960, "medium": 480, "small": 320}  # of a picture in pixels
 _PIXELS = 2  # a PNG has two for each of them, for sharp screens and paper
@@ -67,14 +66,11 @@ def _drawable(value: Any) -> Any:
 def _title(figure: Figure) -> dict[str, Any]:
     """What stands above a picture, which has no page around it."""
     words = figure.caption or figure.label
-    return {"text": printable(words), "anchor": "start", "color": LIGHT["ink"], "fontSize": 13, "offset": 12}
+    return {"text": words, "anchor": "start", "color": LIGHT["ink"], "fontSize": 13, "offset": 12}
 
 
 def _plain(value: Any, live: Links | None) -> Any:
-    """A value as JSON holds it: numbers, days as text, and targets as addresses where the page is live.
-
-    Control characters are spelled out: an SVG may not hold them, and what draws the PNG breaks off at them.
-    """
+    """A value as JSON holds it: numbers, days as text, and targets as addresses where the page is live."""
     if isinstance(value, Decimal):
         return round(float(value), 6 if abs(value) < 10 else 2)
     if isinstance(value, date):
@@ -87,4 +83,4 @@ def _plain(value: Any, live: Links | None) -> Any:
         return made
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item, live) for item in value]
-    return printable(value) if isinstance(value, str) else value
+    return value

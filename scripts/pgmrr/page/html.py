@@ -37,7 +37,7 @@ def render(page: Page, live: Links | None = None, controls: str = "") -> str:
         sections=sections or f'<p class="says">{escape(page.explanation)}</p>',
         style=f":root {{ {declarations(LIGHT)} }}\n{_text('page.css')}".replace("/* dark */", declarations(DARK)),
         config=_json(charts.CONFIG),
-        vega=_vega() if figures_of(page) else "",
+        vega=libraries() if figures_of(page) else "",
         script=_text("page.js"),
         version=escape(__version__),
     )
@@ -179,8 +179,8 @@ def _text(name: str) -> str:
 
 
 @cache
-def _vega() -> str:
-    """The libraries that draw the charts, as one script."""
+def libraries() -> str:
+    """The libraries that draw the charts, as one script: made once, in seconds, which may pass beside other work."""
     # Its stub asks for an argument that has a default.
     bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")

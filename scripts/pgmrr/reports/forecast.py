@@ -98,16 +98,6 @@ CHOICE = Report(
     [],
 )
 
-_HELD = Report(
-    """
-    select sum(b.origins)::bigint as forecasts, sum(b.origins * b.coverage_80) as held,
-        max(b.periods_ahead) as farthest, min(b.grain) as grain
-    from kpi.forecast_backtest() b
-    where b.method = %(method)s
-    """,
-    [],
-)
-
 _KINDS = ("new", "reactivation", "expansion", "contraction", "churn")
 
 
@@ -141,19 +131,20 @@ def explain_forecast(connection: Connection, asked: Mapping[str, object], rows: 
         show.paragraph(why_taken(CHOICE.ask(connection)[0], reporting_currency(connection)))
     else:
         show.paragraph(f"By {method}.")
-    held = how_well_held(connection, method)
+    held = how_well_held(BACKTEST.ask(connection), method)
     if held:
         show.paragraph(f"{held} See: pgmrr forecast --backtest")
 
 
-def how_well_held(connection: Connection, method: str) -> str | None:
-    """How many intervals of a method held what came; None where no forecast of the past could be judged."""
-    held = _HELD.ask(connection, {"method": method})[0]
-    if not held["forecasts"]:
+def how_well_held(tried: Sequence[Row], method: str) -> str | None:
+    """How many intervals of a method held what came, of the rows of a backtest; None where none could be judged."""
+    rows = [row for row in tried if row["method"] == method]
+    if not rows:
         return None
+    forecasts, held = sum(row["origins"] for row in rows), sum(row["origins"] * row["coverage_80"] for row in rows)
     return (
-        f"In the backtest, up to {_counted(held['farthest'], held['grain'])} ahead, {held['held']:,.0f} of "
-        f"{held['forecasts']:,} of its 80 % intervals held what came."
+        f"In the backtest, up to {_counted(max(row['periods_ahead'] for row in rows), rows[0]['grain'])} ahead, "
+        f"{held:,.0f} of {forecasts:,} of its 80 % intervals held what came."
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +45,8 @@ class Pages:
         self._answers = answers
         self._choices: tuple[State, controls.Choices] | None = None
         self._known: tuple[State, Mapping[content.Make, Section]] | None = None
+        # Seconds of work, begun before the first page is asked for.
+        threading.Thread(target=html.libraries).start()
 
     def routes(self) -> list[Route]:
         """The addresses of the pages."""

@@ -11,8 +11,8 @@ _MONTHS = 6
 _FORECAST = """
     select narrow.month, narrow.last_on as day, narrow.method, narrow.point, narrow.low as low_80,
         narrow.high as high_80, wide.low as low_95, wide.high as high_95
-    from kpi.forecast(%(months)s, 0.8) narrow
-    join kpi.forecast(%(months)s, 0.95) wide
+    from kpi.forecast(%(months)s, 0.8, %(method)s) narrow
+    join kpi.forecast(%(months)s, 0.95, %(method)s) wide
         on wide.month = narrow.month
     order by narrow.month
 """
@@ -29,9 +29,11 @@ def forecast(scope: Scope) -> Section:
     """What may MRR be in the months ahead?"""
     (status,) = STATUS.ask(scope.connection)
     calls = [f"kpi.forecast({_MONTHS}, 0.8)", "kpi.forecast_backtest()", "kpi.forecast_status"]
-    rows = scope.ask(_FORECAST, months=_MONTHS) if status["is_possible"] else []
-    if not rows:
+    if not status["is_possible"]:
         return Section("forecast", "Forecast", status["explanation"], calls)
+    # What auto takes, asked once for all that follows.
+    (choice,) = CHOICE.ask(scope.connection)
+    rows = scope.ask(_FORECAST, months=_MONTHS, method=choice["method"])
     history = scope.ask(_HISTORY)
     now, last = history[-1], rows[-1]
     start = {"day": now["day"], **dict.fromkeys(("point", "low_80", "high_80", "low_95", "high_95"), now["closing"])}
@@ -39,7 +41,6 @@ def forecast(scope: Scope) -> Section:
         f"If the future is like the past, MRR will be {scope.money(last['point'])} on {last['day']}: with a "
         f"probability of 80 % between {scope.money(last['low_80'])} and {scope.money(last['high_80'])}."
     )
-    (choice,) = CHOICE.ask(scope.connection)
     tried = BACKTEST.ask(scope.connection)
     names = {"auto": "as taken (auto)", "naive": "MRR stays (naive)"}
     errors = [
@@ -108,7 +109,7 @@ def forecast(scope: Scope) -> Section:
             ),
         ],
         notes=[
-            *(filter(None, [how_well_held(scope.connection, rows[0]["method"])])),
+            *(filter(None, [how_well_held(tried, rows[0]["method"])])),
             why_taken(choice, scope.currency),
             status["explanation"],
         ],

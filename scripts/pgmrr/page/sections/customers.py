@@ -24,17 +24,9 @@ _TRAJECTORIES = """
     order by c.place, d.day
 """
 
-# The curve at a hundred places, so that it does not grow with the customers.
 _CURVE = """
-    select 0::bigint as rank, 0::numeric as customer_share, 0::numeric as cumulative_share
-    union all
-    select b.rank, b.rank::numeric / c.customers, b.cumulative_share
-    from kpi.concentration(%(last)s::date) c
-    cross join lateral kpi.biggest_customers(c.day, c.customers::integer) b
-    where b.rank <= 10
-        or b.rank = c.customers
-        or b.rank %% greatest(c.customers / 100, 1) = 0
-    order by rank
+    select customers as rank, customer_share, mrr_share as cumulative_share
+    from kpi.concentration_curve(%(last)s)
 """
 
 
@@ -123,7 +115,7 @@ def concentration(scope: Scope) -> Section:
         "concentration",
         title,
         says,
-        [call, f"kpi.biggest_customers('{scope.last}', {row['customers']})"],
+        [call, f"kpi.concentration_curve('{scope.last}')"],
         [
             Figure(
                 "concentration",

@@ -1,15 +1,11 @@
 """What no figure holds, and why."""
 
+from collections.abc import Sequence
+
 from pgmrr.page.model import Section, Table
 from pgmrr.page.scope import Scope, counted
 from pgmrr.reports import FATES
-from pgmrr.show import Column, Kind
-
-_FATES_IN_ALL = """
-    select count(*) as invoices, count(*) filter (where fate = 'charge') as charges,
-        count(*) filter (where fate = 'one-off') as one_off
-    from kpi.invoice_fate
-"""
+from pgmrr.show import Column, Kind, Row
 
 _ONE_OFF = """
     select status, reason, currency, count(*) as invoices, sum(net) as net, max(net) as largest
@@ -44,12 +40,13 @@ _WARNINGS = """
 
 def left_out(scope: Scope) -> Section:
     """What was left out, and what can the data not say?"""
-    (total,) = scope.ask(_FATES_IN_ALL)
+    fates = FATES.ask(scope.connection)
+    charges, once, uncounted = (_invoices(fates, fate) for fate in ("charge", "one-off", "not counted"))
     one_off, credits, rejected, warnings = map(scope.ask, (_ONE_OFF, _CREDITS, _REJECTED, _WARNINGS))
     rows, unmatched = sum(row["rows"] for row in rejected), sum(row["credits"] for row in credits)
     parts = [
-        f"MRR rests on {total['charges']:,} of {counted(total['invoices'], 'invoice')}",
-        f"one-off revenue on {total['one_off']:,}" if total["one_off"] else "none is one-off revenue",
+        f"MRR rests on {charges:,} of {counted(charges + once + uncounted, 'invoice')}",
+        f"one-off revenue on {once:,}" if once else "none is one-off revenue",
         f"{counted(rows, 'row')} could not be read" if rows else "no row was rejected",
         f"{counted(unmatched, 'credit')} found no charge to take from" if unmatched else "every credit was matched",
     ]
@@ -77,7 +74,7 @@ def left_out(scope: Scope) -> Section:
                         Column("invoices", "Invoices", Kind.count),
                         Column("total", "Total billed", Kind.money),
                     ],
-                    FATES.ask(scope.connection),
+                    fates,
                     is_open=True,
                 ),
                 Table(
@@ -116,3 +113,7 @@ def left_out(scope: Scope) -> Section:
         ],
         notes=[scope.coverage["explanation"]],
     )
+
+
+def _invoices(fates: Sequence[Row], fate: str) -> int:
+    return sum(row["invoices"] for row in fates if row["fate"] == fate)
