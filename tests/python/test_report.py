@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
+from browser import DRAWN, opened
 from browser import browser as browsing
-from browser import opened
 from conftest import Server
 from pgmrr.database import Database, reading
 from pgmrr.page import charts, content, drawing, html
@@ -225,6 +225,29 @@ def test_no_word_of_a_chart_is_cut(company: str, width: int, browser: Browser, r
         assert found.said == []
         assert found.page.locator(".plot text").count() > 50
         assert found.page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_the_pointer_is_told_the_day_and_its_figures(zone: str, browser: Browser, abc: Report) -> None:
+    with psycopg.connect(abc.url) as connection:
+        days = connection.execute("select day::text, closing from kpi.mrr_daily").fetchall()
+    context = browser.new_context(timezone_id=zone)
+    try:
+        page = context.new_page()
+        page.goto(abc.address)
+        page.wait_for_function(DRAWN)
+        plot = page.locator("#figure-mrr .plot")
+        plot.scroll_into_view_if_needed()
+        box = plot.bounding_box()
+        assert box
+        for right in (400, 420):
+            page.mouse.move(box["x"] + right, box["y"] + 150)
+        tip = page.locator("#vg-tooltip-element.visible")
+        tip.wait_for()
+        told = dict(zip(tip.locator(".key").all_inner_texts(), tip.locator(".value").all_inner_texts(), strict=True))
+        assert (told["Day"], told["MRR"]) in [(day, text_of(closing, Kind.money)) for day, closing in days]
+    finally:
+        context.close()
 
 
 def test_a_month_in_which_nothing_moved_has_its_place(abc: Report) -> None:

@@ -409,7 +409,9 @@ def _hover(base: alt.Chart, field: str, shown: Sequence[tuple[str, str, str]], d
     near = alt.selection_point(
         name=f"near_{field}", nearest=True, on="pointerover", clear="pointerout", encodings=["x"], empty=False
     )
-    tips = [alt.Tooltip("day:N", title="Day"), *(alt.Tooltip(f"{n}:Q", title=t, format=f) for n, t, f in shown)]
+    # Of the mark nearest to the pointer Vega-Lite finds numbers and times, and no text ("undefined").
+    day = alt.Tooltip("day:T", title="Day", timeUnit="utcyearmonthdate", format="%Y-%m-%d")
+    tips = [day, *(alt.Tooltip(f"{n}:Q", title=t, format=f) for n, t, f in shown)]
     return [
         base.mark_circle(color=var("ink"), size=50)
         .encode(
