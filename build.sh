@@ -2,7 +2,7 @@
 # Makes .venv and installs pgmrr into it; does nothing where that is up to date.
 #
 #   ./build.sh          what ./start.sh needs
-#   ./build.sh all      and what the report, the live page and the exports need
+#   ./build.sh all      and what report, serve and every export need
 #   ./build.sh test     and what scripts/test needs
 #
 # PYTHON=/path/to/python3 picks the interpreter (3.11 or newer). pip's own settings

@@ -1,6 +1,7 @@
 """Run the command line; tell errors in a line."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Run ``pgmrr`` with this process's arguments; exit code 1 after an error of the user's."""
     _refuse_what_is_no_text()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False)
     except PgmrrError as error:
@@ -40,6 +42,11 @@ def main() -> None:
         print("stopped; nothing half done was kept", file=sys.stderr)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(*_: object) -> None:
+    """End like after Ctrl-C, so that unfinished files go, too; by the exit code of this signal."""
+    sys.exit(143)
 
 
 def _in_a_line(text: str) -> str:

@@ -19,6 +19,7 @@ import psycopg
 from pgmrr import reports, table_export
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, silent
+from pgmrr.meters import meter
 from pgmrr.reports.cohorts import COHORTS
 from pgmrr.reports.forecast import FORECAST
 from pgmrr.reports.report import Connection, Report, reporting_currency
@@ -251,8 +252,9 @@ class _Book:
             "Forecast": self._forecast,
             "Definitions": self._definitions,
         }
+        progress(f"writing {len(sheets)} sheets")
         for name, fill in sheets.items():
-            progress(f"writing the sheet {name}")
+            meter(progress, f"writing the sheet {name}", is_part=True)
             sheet = _Sheet(self._workbook, name, self._currency)
             fill(sheet)
             sheet.finish()

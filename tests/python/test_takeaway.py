@@ -5,6 +5,10 @@ import hashlib
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -619,3 +623,32 @@ def test_ctrl_c_within_parquet_stops_like_anywhere_else(tmp_path: Path) -> None:
         writer.finish()
     writer.close()
     assert list(tmp_path.iterdir()) == []
+
+
+# A shell that runs tests in the background has them ignore SIGINT.
+_LISTENING = """
+import signal
+from pgmrr.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_export_that_is_stopped_leaves_nothing(
+    handmade: str, tmp_path: Path, signal_: signal.Signals, code: int
+) -> None:
+    holding = tmp_path / "exports"
+    running = subprocess.Popen(
+        [sys.executable, "-c", _LISTENING, "export", "tables", str(holding / "x"), "--database", handmade],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (holding.exists() and any(holding.iterdir())) and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal_)
+    _, told = running.communicate(timeout=60)
+    assert "Traceback" not in told
+    assert running.returncode == code, told
+    assert list(holding.iterdir()) == []
