@@ -11,7 +11,7 @@ returns table (
 )
 language sql
 volatile
-parallel safe
+parallel unsafe
 set search_path = ''
 as $$
     with our_table as (
