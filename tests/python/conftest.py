@@ -202,6 +202,14 @@ def need(program: str) -> str:
     pytest.skip(reason)
 
 
+def known_settings(url: str, settings: str) -> str:
+    """The settings under the names that the server has for them: one got its own in PostgreSQL 16."""
+    with psycopg.connect(url) as connection:
+        if connection.info.server_version >= 160000:
+            return settings
+    return settings.replace("debug_parallel_query", "force_parallel_mode")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""

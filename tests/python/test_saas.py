@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import facts
-from conftest import NewDatabase, Server
+from conftest import NewDatabase, Server, known_settings
 from identities import IDENTITIES
 from pgmrr.errors import PgmrrError
 from pgmrr.simulation import SaasParameters, accuracy, simulate_saas
@@ -48,7 +48,7 @@ def reading(url: str) -> psycopg.Connection:
 
 def writing(url: str, settings: str = "") -> psycopg.Connection:
     """A session in autocommit mode with ``settings`` as in PGOPTIONS."""
-    return psycopg.connect(url, autocommit=True, options=settings)
+    return psycopg.connect(url, autocommit=True, options=known_settings(url, settings))
 
 
 def fingerprint(url: str) -> str:

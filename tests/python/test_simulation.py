@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 import abc_reference
-from conftest import NewDatabase, Server
+from conftest import NewDatabase, Server, known_settings
 from pgmrr.errors import PgmrrError
 from pgmrr.migrations import migrate
 from pgmrr.server_user import server_user
@@ -70,7 +70,7 @@ def reading(url: str) -> psycopg.Connection:
 
 def writing(url: str, settings: str = "") -> psycopg.Connection:
     """A session in autocommit mode with ``settings`` as in PGOPTIONS."""
-    return psycopg.connect(url, autocommit=True, options=settings)
+    return psycopg.connect(url, autocommit=True, options=known_settings(url, settings))
 
 
 def fingerprint(url: str) -> str:
