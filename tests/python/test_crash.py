@@ -114,4 +114,5 @@ def test_a_full_disk_costs_nothing_but_the_run(small_disk: Path, tmp_path: Path)
         for name in scene.operations:
             is_done, said = scene.fill_up(name, 2**22, no_log=True)
             assert not is_done
-            assert "the connection to the database was lost" in said
+            # The server goes down, or refuses before it has to.
+            assert "the connection to the database was lost" in said or "No space left on device" in said
