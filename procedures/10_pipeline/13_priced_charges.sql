@@ -29,7 +29,6 @@ returns table (
     starts_at timestamp,
     ends_at timestamp,
     billed_until timestamp,
-    billed_until_on date,
     net bigint,
     amount bigint,
     months integer,
@@ -131,7 +130,7 @@ begin atomic
             coalesce(w.ends_at, p.ends_at) as ends_at,
             coalesce(w.billed_until, p.ends_at) as billed_until,
             (
-                coalesce(w.billed_until, p.ends_at) at time zone 'UTC'
+                coalesce(w.billed_until, p.ends_at) at time zone interval '0'
                 at time zone (select s.time_zone from meta.setting s)
             )::date as billed_until_on,
             p.net,
@@ -208,7 +207,6 @@ begin atomic
             a.starts_at,
             a.ends_at,
             a.billed_until,
-            a.billed_until_on,
             a.net,
             a.monthly,
             a.amount,
@@ -244,7 +242,6 @@ begin atomic
         b.starts_at,
         b.ends_at,
         b.billed_until,
-        b.billed_until_on,
         b.net,
         round(b.amount)::bigint,
         b.months,
