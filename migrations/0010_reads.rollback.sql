@@ -1,0 +1,4 @@
+drop index billing.charge_with_unmatched_rest;
+drop index raw.invoice_out_of_the_ordinary;
+alter table meta.coverage drop column paying_on;
+drop table ledger.paying_cents;

@@ -1,0 +1,51 @@
+-- depends: 0008_setting_changes
+-- What people wait for most, kept ready: what each customer pays on the last covered day.
+-- And indexes for the few invoices and charges that a reader looks for among many.
+
+set local role pgmrr_owner;
+
+create table ledger.paying_cents (
+    customer_id text collate "C" not null,
+    currency text collate "C" not null,
+    mrr bigint not null,
+    unpaid bigint not null,
+    by_month bigint not null,
+    by_year bigint not null,
+    by_other bigint not null,
+    is_only_currency boolean not null,
+    next_on date not null,
+    constraint paying_pkey primary key (customer_id, currency),
+    constraint paying_leaves_no_negative_mrr check (mrr >= 0),
+    constraint paying_is_unpaid_at_most_as_a_whole check (unpaid between 0 and mrr)
+);
+
+comment on table ledger.paying_cents is 'R9 on the last covered day: one row a customer and currency of which a charge with MRR is in force that day or begins later. Kept by pipeline.refresh. Amounts in cents a month.';
+comment on column ledger.paying_cents.customer_id is 'The customer.';
+comment on column ledger.paying_cents.currency is 'ISO 4217 code.';
+comment on column ledger.paying_cents.mrr is 'MRR: the balance of the ledger that day.';
+comment on column ledger.paying_cents.unpaid is 'The part of it whose invoices are open or drafts.';
+comment on column ledger.paying_cents.by_month is 'Sum of the charges in force whose term is a month.';
+comment on column ledger.paying_cents.by_year is 'Sum of the charges in force whose term is a year.';
+comment on column ledger.paying_cents.by_other is 'Sum of the charges in force with another term.';
+comment on column ledger.paying_cents.is_only_currency is 'True where the customer has no row in another currency: its MRR is that of this row alone.';
+comment on column ledger.paying_cents.next_on is 'The next day on which one of these charges begins or ends.';
+
+alter table meta.coverage add column paying_on date;
+comment on column meta.coverage.paying_on is 'The day that ledger.paying_cents tells of: complete_through, where a day is covered.';
+
+-- A scan of all invoices for the few that are not what most are: paid, of a subscription, for a time.
+create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
+where superseded_by is null
+    and (
+        status <> 'paid'
+        or subscription_id is null
+        or line_period_start is null
+        or line_period_end is null
+        or line_period_end <= line_period_start
+    );
+
+create index charge_with_unmatched_rest on billing.charge_cents (customer_id, invoice_id) where unmatched > 0;
+
+grant select, insert, update, delete on ledger.paying_cents to pgmrr_writer;
+
+reset role;
