@@ -1,6 +1,6 @@
 -- depends: 0008_setting_changes
--- What people wait for most, kept ready: what each customer pays on the last covered day.
--- And indexes for the few invoices and charges that a reader looks for among many.
+-- What people wait for most, kept ready: what each customer pays on the last covered day, and
+-- what became of each cohort in each month. And indexes for the few invoices and charges that a reader looks for among many.
 
 set local role pgmrr_owner;
 
@@ -31,7 +31,37 @@ comment on column ledger.paying_cents.is_only_currency is 'True where the custom
 comment on column ledger.paying_cents.next_on is 'The next day on which one of these charges begins or ends.';
 
 alter table meta.coverage add column paying_on date;
-comment on column meta.coverage.paying_on is 'The day that ledger.paying_cents tells of: complete_through, where a day is covered.';
+comment on column meta.coverage.paying_on is 'The day that ledger.paying_cents and ledger.cohort_month_cents reach to: complete_through, where a day is covered.';
+
+create table ledger.cohort_month_cents (
+    cohort date not null,
+    is_new boolean not null,
+    month date not null,
+    currency text collate "C" not null,
+    customer_id text collate "C" not null,
+    members bigint not null,
+    arrived bigint not null,
+    customers bigint not null,
+    change bigint not null,
+    lost bigint not null,
+    net_change bigint not null,
+    losses bigint not null,
+    constraint cohort_month_pkey primary key (cohort, is_new, month, currency, customer_id)
+);
+
+comment on table ledger.cohort_month_cents is 'R12: what became of each cohort in each covered month, one row a cohort, month and currency, up to the last covered day; a customer with several currencies has rows of its own. Kept by pipeline.refresh. Amounts in cents a month.';
+comment on column ledger.cohort_month_cents.cohort is 'The month of the first movement, by its first day.';
+comment on column ledger.cohort_month_cents.is_new is 'True where that movement is of the kind new.';
+comment on column ledger.cohort_month_cents.month is 'The month, by its first day; -infinity for what came before coverage.';
+comment on column ledger.cohort_month_cents.currency is 'ISO 4217 code.';
+comment on column ledger.cohort_month_cents.customer_id is 'The customer, where it has movements in several currencies: what it keeps is judged over all of them. Else empty, for all who have one.';
+comment on column ledger.cohort_month_cents.members is 'How many customers moved in this month and currency.';
+comment on column ledger.cohort_month_cents.arrived is 'How many of them had their first movement in it.';
+comment on column ledger.cohort_month_cents.customers is 'Customers gained less customers lost by the movements.';
+comment on column ledger.cohort_month_cents.change is 'Change of MRR.';
+comment on column ledger.cohort_month_cents.lost is 'Customers with MRR at the opening of the month and none at its closing.';
+comment on column ledger.cohort_month_cents.net_change is 'Change of MRR of those with MRR at the opening.';
+comment on column ledger.cohort_month_cents.losses is 'The same of those among them whose MRR fell.';
 
 -- A scan of all invoices for the few that are not what most are: paid, of a subscription, for a time.
 create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
@@ -46,6 +76,6 @@ where superseded_by is null
 
 create index charge_with_unmatched_rest on billing.charge_cents (customer_id, invoice_id) where unmatched > 0;
 
-grant select, insert, update, delete on ledger.paying_cents to pgmrr_writer;
+grant select, insert, update, delete on ledger.paying_cents, ledger.cohort_month_cents to pgmrr_writer;
 
 reset role;

@@ -1,9 +1,8 @@
 -- Brings up to date what each customer pays on the last covered day, for some customers
 -- (all: NULL). Rule R9.
 --
--- Where coverage has moved forward, those follow whose charges begin or end in the days
--- between: each row knows the next such day. Where it has moved back, all do. A charge
--- without MRR changes nothing, and leaves no row.
+-- Whom a later day concerns, pipeline.with_due adds before. A charge without MRR changes
+-- nothing, and leaves no row.
 create or replace procedure pipeline.update_paying(p_customers text[])
 language plpgsql
 set search_path = ''
@@ -11,29 +10,14 @@ set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 declare
-    v_was date;
     v_day date;
-    v_customers text[] := p_customers;
 begin
-    select c.paying_on, case when c.observed_from <= c.complete_through then c.complete_through end
-    into v_was, v_day
-    from meta.coverage c;
-
-    if v_was is null or v_day is null or v_day < v_was then
-        v_customers := null;
-    elsif v_day > v_was and v_customers is not null then
-        v_customers := array(
-            select u.customer_id
-            from unnest(v_customers) u (customer_id)
-            union
-            select p.customer_id
-            from ledger.paying_cents p
-            where p.next_on <= v_day
-        );
-    end if;
+    update meta.coverage c
+    set paying_on = case when c.observed_from <= c.complete_through then c.complete_through end
+    returning c.paying_on into v_day;
 
     delete from ledger.paying_cents p
-    where v_customers is null or p.customer_id = any(v_customers);
+    where p_customers is null or p.customer_id = any(p_customers);
 
     insert into ledger.paying_cents (
         customer_id, currency, mrr, unpaid, by_month, by_year, by_other, is_only_currency, next_on
@@ -61,17 +45,13 @@ begin
         from kpi.charge_term t
         where t.ends_on > v_day
             and t.mrr <> 0
-            and (v_customers is null or t.customer_id = any(v_customers))
+            and (p_customers is null or t.customer_id = any(p_customers))
         group by t.customer_id, t.currency
     ) s;
-
-    update meta.coverage c
-    set paying_on = v_day
-    where c.paying_on is distinct from v_day;
 end;
 $$;
 
 comment on procedure pipeline.update_paying(text[]) is
-    'Brings what customers pay on the last covered day up to date, for the customers given (NULL: all) and those whom a later day concerns.';
+    'Brings what customers pay on the last covered day up to date, for the customers given (NULL: all).';
 revoke all on procedure pipeline.update_paying(text[]) from public;
 grant execute on procedure pipeline.update_paying(text[]) to pgmrr_writer;
