@@ -63,7 +63,9 @@ comment on column ledger.cohort_month_cents.lost is 'Customers with MRR at the o
 comment on column ledger.cohort_month_cents.net_change is 'Change of MRR of those with MRR at the opening.';
 comment on column ledger.cohort_month_cents.losses is 'The same of those among them whose MRR fell.';
 
--- A scan of all invoices for the few that are not what most are: paid, of a subscription, for a time.
+-- Of many invoices and charges a reader looks for the few that are not what most are. A query
+-- that asks by one of these conditions finds them here; where the conditions of a view become
+-- others, it reads the table instead, and is right all the same.
 create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
@@ -74,7 +76,26 @@ where superseded_by is null
         or line_period_end <= line_period_start
     );
 
-create index charge_with_unmatched_rest on billing.charge_cents (customer_id, invoice_id) where unmatched > 0;
+create index invoice_that_looks_wrong on raw.invoice (customer_id, invoice_id)
+where superseded_by is null
+    and (
+        status = 'draft'
+        or (due_at at time zone 'UTC')::date < (issued_at at time zone 'UTC')::date
+        or subtotal - coalesce(discount, 0) + coalesce(
+            exclusive_tax, case when inclusive_tax is null then tax end, 0
+        ) <> total
+        or total + (starting_balance - ending_balance) <> amount_due
+        or (
+            monthly is null
+            and line_period_end < 'infinity'
+            and line_period_end at time zone 'UTC' > line_period_start at time zone 'UTC' + interval '3 years'
+        )
+    );
+
+create index charge_out_of_the_ordinary on billing.charge_cents (customer_id, invoice_id) include (basis)
+where basis <> 'term'
+    or carries_arrears
+    or unmatched > 0;
 
 grant select, insert, update, delete on ledger.paying_cents, ledger.cohort_month_cents to pgmrr_writer;
 
