@@ -65,15 +65,15 @@ comment on column ledger.cohort_month_cents.losses is 'The same of those among t
 
 -- Of many invoices and charges a reader looks for the few that are not what most are. A query
 -- that asks by one of these conditions finds them here; where the conditions of a view become
--- others, it reads the table instead, and is right all the same.
+-- others, it reads the table instead, and is right all the same. (That a period is empty is
+-- written as an equation: the planner takes those for rare, and inequalities for frequent.)
 create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
         status <> 'paid'
         or subscription_id is null
         or line_period_start is null
-        or line_period_end is null
-        or line_period_end <= line_period_start
+        or greatest(line_period_start, line_period_end) = line_period_start
     );
 
 create index invoice_that_looks_wrong on raw.invoice (customer_id, invoice_id)
@@ -92,9 +92,10 @@ where superseded_by is null
         )
     );
 
-create index charge_out_of_the_ordinary on billing.charge_cents (customer_id, invoice_id) include (basis)
-where basis <> 'term'
-    or carries_arrears
+create index charge_of_no_term on billing.charge_cents (customer_id, invoice_id) include (basis) where basis <> 'term';
+
+create index charge_to_be_explained on billing.charge_cents (customer_id, invoice_id)
+where carries_arrears
     or unmatched > 0;
 
 grant select, insert, update, delete on ledger.paying_cents, ledger.cohort_month_cents to pgmrr_writer;

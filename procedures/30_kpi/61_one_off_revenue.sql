@@ -38,8 +38,7 @@ where f.fate = 'one-off'
         i.status <> 'paid'
         or i.subscription_id is null
         or i.line_period_start is null
-        or i.line_period_end is null
-        or i.line_period_end <= i.line_period_start
+        or greatest(i.line_period_start, i.line_period_end) = i.line_period_start
     );
 
 comment on view kpi.one_off_revenue is 'R2: invoices that count but do not recur, one row each, in their own currency. Never MRR.';

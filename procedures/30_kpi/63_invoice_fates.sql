@@ -38,8 +38,7 @@ other as (
             i.status <> 'paid'
             or i.subscription_id is null
             or i.line_period_start is null
-            or i.line_period_end is null
-            or i.line_period_end <= i.line_period_start
+            or greatest(i.line_period_start, i.line_period_end) = i.line_period_start
         )
     group by f.fate, f.detail, f.currency
 )

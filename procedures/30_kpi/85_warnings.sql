@@ -48,14 +48,16 @@ with suspect as materialized (
             )
         )
 ),
-in_currencies as (
-    select i.customer_id
+billed as (
+    select
+        i.customer_id,
+        i.currency,
+        max(i.batch_id) as batch_id
     from raw.invoice i
     where i.superseded_by is null
         and i.status in ('paid', 'open', 'draft')
         and i.subscription_id is not null
-    group by i.customer_id
-    having min(i.currency) <> max(i.currency)
+    group by i.customer_id, i.currency
 ),
 -- The latest moment that the files of a source tell of.
 told as (
@@ -137,16 +139,12 @@ select
     'two currencies of a customer',
     i.customer_id,
     null,
-    string_agg(distinct i.currency, ', ' order by i.currency),
+    string_agg(i.currency, ', ' order by i.currency),
     max(i.batch_id),
     null
-from in_currencies c
-join raw.invoice i
-    on i.customer_id = c.customer_id
-where i.superseded_by is null
-    and i.status in ('paid', 'open', 'draft')
-    and i.subscription_id is not null
+from billed i
 group by i.customer_id
+having count(*) > 1
 union all
 select
     'carries arrears',
