@@ -52,7 +52,7 @@ create table ledger.cohort_month_cents (
 comment on table ledger.cohort_month_cents is 'R12: what became of each cohort in each covered month, one row a cohort, month and currency, up to the last covered day; a customer with several currencies has rows of its own. Kept by pipeline.refresh. Amounts in cents a month.';
 comment on column ledger.cohort_month_cents.cohort is 'The month of the first movement, by its first day.';
 comment on column ledger.cohort_month_cents.is_new is 'True where that movement is of the kind new.';
-comment on column ledger.cohort_month_cents.month is 'The month, by its first day; -infinity for what came before coverage.';
+comment on column ledger.cohort_month_cents.month is 'The month, by its first day; what came before coverage stands in the month before the first.';
 comment on column ledger.cohort_month_cents.currency is 'ISO 4217 code.';
 comment on column ledger.cohort_month_cents.customer_id is 'The customer, where it has movements in several currencies: what it keeps is judged over all of them. Else empty, for all who have one.';
 comment on column ledger.cohort_month_cents.members is 'How many customers moved in this month and currency.';

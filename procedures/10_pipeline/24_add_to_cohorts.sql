@@ -2,8 +2,8 @@
 -- with p_sign -1, takes it out again. Rules R11 and R12.
 --
 -- It reaches to meta.coverage.paying_on: to the day that was kept before the refresh, and to
--- that which is kept after it. What came before coverage makes the opening of the first
--- month. Customers with one currency are added up: whether they are lost, and what they keep,
+-- that which is kept after it. What came before coverage stands in the month before
+-- the first, whose opening it makes. Customers with one currency are added up: whether they are lost, and what they keep,
 -- does not depend on a rate. One with several is judged over all of them, at rates that may
 -- be set anew: it has rows of its own.
 create or replace procedure pipeline.add_to_cohorts(p_customers text[], p_sign integer)
@@ -33,8 +33,8 @@ begin
             m.customer_id,
             m.currency,
             case
-                when m.effective_on < v_observed_from then '-infinity'
-                else date_trunc('month', m.effective_on::timestamp)::date
+                when m.effective_on >= v_observed_from then date_trunc('month', m.effective_on::timestamp)::date
+                else (date_trunc('month', v_observed_from::timestamp) - interval '1 month')::date
             end as month,
             min(m.effective_on) as first_on,
             bool_or(m.kind = 'new') as is_new,

@@ -22,7 +22,7 @@ where (select v.paying_on = v.complete_through from meta.coverage v);
 comment on view kpi.cohort_month is 'R12: what became of each cohort in each covered month, one row a cohort, month and currency, in the currency; a customer with several currencies has rows of its own.';
 comment on column kpi.cohort_month.cohort is 'The month of the first movement, by its first day.';
 comment on column kpi.cohort_month.is_new is 'True where that movement is of the kind new.';
-comment on column kpi.cohort_month.month is 'The month, by its first day; -infinity for what came before coverage.';
+comment on column kpi.cohort_month.month is 'The month, by its first day; what came before coverage stands in the month before the first.';
 comment on column kpi.cohort_month.currency is 'ISO 4217 code.';
 comment on column kpi.cohort_month.customer_id is 'The customer, where it has several currencies; NULL for all who have one.';
 comment on column kpi.cohort_month.arrived is 'Customers whose first movement is in this month, each in one row.';
