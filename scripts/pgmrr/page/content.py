@@ -55,7 +55,7 @@ def build(
     return Page(
         title=title or database,
         database=database,
-        currency=reporting_currency(connection),
+        currency=scope.currency if scope else reporting_currency(connection),
         first=scope.first if scope else None,
         last=scope.last if scope else None,
         batch=batch["what"] if batch else None,

@@ -1,7 +1,7 @@
 """What a section asks with: the connection, the days of the page, and what the data cover."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -24,11 +24,18 @@ class Scope:
     currency: str
     first: date
     last: date
+    _answers: dict[tuple[Any, ...], list[DictRow]] = field(default_factory=dict, repr=False, compare=False)
 
     def ask(self, question: str, **parameters: Any) -> list[DictRow]:
-        """The rows of a question; ``first`` and ``last`` are the days of the page."""
-        asked = {"first": self.first, "last": self.last, **parameters}
-        return self.connection.execute(question.encode(), asked).fetchall()
+        """The rows of a question; ``first`` and ``last`` are the days of the page.
+
+        A question that two sections share is sent once: within a transaction its answer stays.
+        """
+        key = (question, *(str(value) for value in parameters.items()))
+        if key not in self._answers:
+            asked = {"first": self.first, "last": self.last, **parameters}
+            self._answers[key] = self.connection.execute(question.encode(), asked).fetchall()
+        return self._answers[key]
 
     def money(self, value: Any) -> str:
         """An amount in a sentence: whole units, with the currency."""

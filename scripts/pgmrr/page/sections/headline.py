@@ -8,17 +8,32 @@ from pgmrr.page.scope import Scope, counted, share
 from pgmrr.reports import HEADLINE, headline_line
 from pgmrr.show import Column, Kind, Row
 
+_MRR = """
+    select day, closing
+    from kpi.mrr_daily
+    where day between %(first)s and %(last)s
+        and (%(last)s::date - day) %% %(step)s = 0
+    order by day
+"""
+
+_KEPT = """
+    select last_on as day, customer_churn_rate, quick_ratio
+    from kpi.retention_monthly
+    order by month
+"""
+
+_USED = """
+    select last_on as day, sessions_per_customer
+    from kpi.engagement_monthly
+    order by month
+"""
+
+# The series of each KPI: a question, and the column of its answer.
 _SERIES = {
-    "MRR": """
-        select day, closing as value
-        from kpi.mrr_daily
-        where day between %(first)s and %(last)s
-            and (%(last)s::date - day) %% %(step)s = 0
-        order by day
-    """,
-    "Customer churn": "select last_on as day, customer_churn_rate as value from kpi.retention_monthly order by month",
-    "Quick ratio": "select last_on as day, quick_ratio as value from kpi.retention_monthly order by month",
-    "Engagement": "select last_on as day, sessions_per_customer as value from kpi.engagement_monthly order by month",
+    "MRR": (_MRR, "closing"),
+    "Customer churn": (_KEPT, "customer_churn_rate"),
+    "Quick ratio": (_KEPT, "quick_ratio"),
+    "Engagement": (_USED, "sessions_per_customer"),
 }
 
 
@@ -40,7 +55,7 @@ def headline(scope: Scope) -> Section:
                 _against(row, line["change"]),
                 line["second"],
                 row["meaning"],
-                _sparkline(row["kpi"], scope.ask(_SERIES[row["kpi"]], step=scope.step)),
+                _sparkline(scope, row["kpi"]),
             )
             for row, line in zip(rows, lines, strict=True)
         ],
@@ -90,9 +105,11 @@ def _against(row: Row, change: str) -> str:
     return f"{change} against the month before" if row["kpi"] != "MRR" and row["change"] is not None else change
 
 
-def _sparkline(kpi: str, rows: Sequence[Row]) -> Figure | None:
+def _sparkline(scope: Scope, kpi: str) -> Figure | None:
     """The series of a KPI; None where it has less than two values."""
-    known = [row for row in rows if row["value"] is not None]
+    question, column = _SERIES[kpi]
+    rows = scope.ask(question, step=scope.step)
+    known = [{"day": row["day"], "value": row[column]} for row in rows if row[column] is not None]
     if len(known) < 2:
         return None
     name = kpi.lower().replace(" ", "_")
