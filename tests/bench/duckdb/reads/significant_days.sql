@@ -1,4 +1,4 @@
--- On which days did MRR change unusually, and who made it? Of $grain day alone.
+-- On which days did MRR change unusually, and who made it?
 --
 -- A day is compared with all days or, from 8 covered weeks on, with those of its weekday:
 -- median and 1.4826 x median absolute deviation or, where that is 0, 1.2533 x the mean one.
