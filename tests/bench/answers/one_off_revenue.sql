@@ -24,7 +24,7 @@ select
     ) * 0.01 as largest
 from invoice i
 cross join known k
-where list_contains(string_split(trim(k.counted_statuses, '{}'), ','), i.status)
+where list_contains(k.counted_statuses, i.status)
     and not (i.subscription_id is not null and coalesce(i.line_period_start < i.line_period_end, false))
 group by all
 order by i.status, reason, i.currency;

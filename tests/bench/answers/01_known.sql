@@ -39,7 +39,7 @@ bound as (
     cross join term t
 )
 select
-    b.*,
+    b.* replace (string_split(trim(b.counted_statuses, '{}'), ',') as counted_statuses),
     date_trunc('month', b.observed_from)::date as first_month,
     (b.observed_from + if(b.is_truncated, coalesce(b.longest_term_months, 0), 0) * interval 1 month)::date
         as mrr_complete_from,

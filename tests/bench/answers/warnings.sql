@@ -19,7 +19,7 @@ suspect as materialized (
         i.total,
         i.starting_balance - i.ending_balance as from_balance,
         i.amount_due,
-        i.due_at::date < i.issued_at::date as is_due_before,
+        i.due_at < i.issued_at and i.due_at::date < i.issued_at::date as is_due_before,
         (
             net_of_discount + tax_on_top <> i.total
             and not (i.exclusive_tax is null and i.inclusive_tax is null and net_of_discount = i.total)
@@ -64,12 +64,15 @@ odd as (
     from suspect s
     where s.is_long
     union all
-    select 'two currencies of a customer', string_agg(distinct i.currency, ', ' order by i.currency)
-    from invoice i
-    where i.subscription_id is not null
-        and i.status in ('paid', 'open', 'draft')
-    group by i.customer_id
-    having min(i.currency) <> max(i.currency)
+    select 'two currencies of a customer', string_agg(d.currency, ', ' order by d.currency)
+    from (
+        select distinct i.customer_id, i.currency
+        from invoice i
+        where i.subscription_id is not null
+            and i.status in ('paid', 'open', 'draft')
+    ) d
+    group by d.customer_id
+    having count(*) > 1
     union all
     select 'carries arrears', c.net * 0.01 || ' ' || c.currency || ' over the whole period'
     from charge c
