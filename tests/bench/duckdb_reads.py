@@ -1,10 +1,11 @@
-"""The reads of ``reads.toml`` in DuckDB: their facts, their statements, and how two answers are held equal.
+"""The reads of ``reads.toml`` and ``more_reads.toml`` in DuckDB: facts, statements, and how answers are held equal.
 
 The statements lie in ``answers/``. Those with a number make temporary tables that many reads share,
 from the charges on: the ledger, the days, the periods; all others answer the read of their name.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isclose
@@ -15,7 +16,10 @@ from typing import Any
 import psycopg
 from duckdb import DuckDBPyConnection
 
+import reads
+
 STATEMENTS = Path(__file__).parent / "answers"
+MORE = Path(__file__).parent / "more_reads.toml"
 
 Row = Mapping[str, Any]
 
@@ -69,6 +73,12 @@ def load(session: DuckDBPyConnection, connection: psycopg.Connection) -> None:
     with TemporaryDirectory() as directory:
         for table in _FACTS.keys() - known:
             _fill(session, connection, table, Path(directory) / f"{table}.csv")
+
+
+def more() -> list[reads.Read]:
+    """The reads of other commands, and of pages."""
+    found = tomllib.loads(MORE.read_text(encoding="utf-8"))
+    return [reads.Read(name, read["senders"], read["sql"], read.get("asked")) for name, read in found.items()]
 
 
 def answered() -> set[str]:

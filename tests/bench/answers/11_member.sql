@@ -8,7 +8,7 @@ with term as (
             when c.basis = 'implied' then round((c.ends_on - c.starts_on) / 30.4375)::integer
             else c.months
         end as months,
-        c.basis <> 'listed' or months is not null as has_term,
+        c.basis <> 'listed' or c.months is not null as has_term,
         sum(c.mrr * r.cent) as mrr
     from charge c
     cross join known k
