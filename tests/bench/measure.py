@@ -47,17 +47,17 @@ class Measure:
 
     ``better`` tells whether the figures are rates (``more``: ours / reference is at least ``must``) or times
     (``less``: at most). The ratio is judged at the size ``judged_at``, and shown at all others.
-    ``growth`` bounds the exponent with which our time grows from size to size. ``reference_measure`` names
-    another measure whose own figure of ours, at the largest size of the run, is the reference.
-    ``warm`` has both sides run once before they are measured.
+    A measure without ``must`` is shown and never judged. ``growth`` bounds the exponent with which our time
+    grows from size to size. ``reference_measure`` names another measure whose own figure of ours, at the largest
+    size of the run, is the reference. ``warm`` has both sides run once before they are measured.
     """
 
     name: str
     ours: str
     reference: str
     better: Literal["more", "less"]
-    must: float
-    aim: float
+    must: float | None
+    aim: float | None
     open: Callable[[Bench], AbstractContextManager[Sides]]
     sizes: tuple[str, ...] = ("S", "M", "L")
     note: str = ""

@@ -66,9 +66,9 @@ def reference_result(result: Result, results: list[Result]) -> Result | None:
 def verdict(result: Result, results: list[Result]) -> str:
     """Whether the ratio is what it must be, at the size where it is judged: aim met, met, missed, or nothing."""
     found = ratio(result, results)
-    if found is None or result.size != result.measure.judged_at:
-        return ""
     measure = result.measure
+    if found is None or measure.must is None or measure.aim is None or result.size != measure.judged_at:
+        return ""
     if measure.better == "more":
         return "aim met" if found >= measure.aim else "met" if found >= measure.must else "missed"
     return "aim met" if found <= measure.aim else "met" if found <= measure.must else "missed"

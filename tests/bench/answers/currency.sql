@@ -1,0 +1,3 @@
+-- The reporting currency.
+select min(reporting_currency) as currency
+from rate;
