@@ -586,8 +586,8 @@ FAULTS = (
     """,
     "update ledger.movement_cents set kind = 'expansion' where kind = 'new'",
     "insert into ledger.movement_cents values ('cus_nobody', 'EUR', '2025-01-15', 'new', 1, 100, 100, 0)",
-    "update ledger.daily_change_cents set change = change + 1 where ctid = (select min(ctid) from ledger.daily_change_cents)",
-    "delete from ledger.daily_term_cents where ctid = (select min(ctid) from ledger.daily_term_cents)",
+    "update ledger.daily_change_cents d set change = change + 1 where d.kind = 'churn'",
+    "delete from ledger.daily_term_cents d where d.is_renewal",
 )
 
 
