@@ -136,6 +136,7 @@ begin atomic
             p.net,
             p.monthly,
             coalesce(w.amount, p.net) as amount,
+            p.months as billed_months,
             coalesce(w.months, p.months) as months,
             p.carries_arrears,
             coalesce(w.is_settled, false) as is_settled,
@@ -145,7 +146,7 @@ begin atomic
             on w.customer_id = p.customer_id
             and w.invoice_id = p.invoice_id
     ),
-    -- Charges that are no whole terms.
+    -- Charges that are no whole terms: as billed, and after R7, which leaves the few to look at.
     odd as materialized (
         select
             a.customer_id,
@@ -157,7 +158,8 @@ begin atomic
             a.billed_until,
             a.billed_until_on
         from adjusted a
-        where a.months is null
+        where a.billed_months is null
+            and a.months is null
             and a.monthly is null
     ),
     -- Where such a charge may be the rest of a cycle: the cycle's start.
