@@ -67,6 +67,7 @@ comment on column ledger.cohort_month_cents.losses is 'The same of those among t
 -- that asks by one of these conditions finds them here; where the conditions of a view become
 -- others, it reads the table instead, and is right all the same. (That a period is empty is
 -- written as an equation: the planner takes those for rare, and inequalities for frequent.)
+-- squawk-ignore require-concurrent-index-creation
 create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
@@ -76,6 +77,7 @@ where superseded_by is null
         or greatest(line_period_start, line_period_end) = line_period_start
     );
 
+-- squawk-ignore require-concurrent-index-creation
 create index invoice_that_looks_wrong on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
@@ -92,8 +94,10 @@ where superseded_by is null
         )
     );
 
+-- squawk-ignore require-concurrent-index-creation
 create index charge_of_no_term on billing.charge_cents (customer_id, invoice_id) include (basis) where basis <> 'term';
 
+-- squawk-ignore require-concurrent-index-creation
 create index charge_to_be_explained on billing.charge_cents (customer_id, invoice_id)
 where carries_arrears
     or unmatched > 0;
