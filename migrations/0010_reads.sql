@@ -83,9 +83,15 @@ where superseded_by is null
     and (
         status = 'draft'
         or (due_at at time zone 'UTC')::date < (issued_at at time zone 'UTC')::date
-        or subtotal - coalesce(discount, 0) + coalesce(
-            exclusive_tax, case when inclusive_tax is null then tax end, 0
-        ) <> total
+        or (
+            exclusive_tax is null
+            and inclusive_tax is null
+            and subtotal - coalesce(discount, 0) + coalesce(tax, 0) <> total
+        )
+        or (
+            (exclusive_tax is not null or inclusive_tax is not null)
+            and subtotal - coalesce(discount, 0) + coalesce(exclusive_tax, 0) <> total
+        )
         or total + (starting_balance - ending_balance) <> amount_due
         or (
             monthly is null

@@ -150,7 +150,7 @@ cohort as (
 day_kept as (
     select
         v.paying_on,
-        v.paying_on is distinct from c.day as is_wrong
+        (v.paying_on = c.day or (v.paying_on is null and c.day is null)) is not true as is_wrong
     from meta.coverage v
     left join covered c on true
 )
