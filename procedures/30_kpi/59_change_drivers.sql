@@ -54,7 +54,7 @@ begin atomic
             on c.currency = l.currency
         join day d
             on d.day = l.effective_on
-        where l.effective_on = any(array(select d.day from day d))
+        where l.effective_on = any(array(select g.day from day g))
             and l.kind <> 'preexisting'
         group by d.first_on, d.deviation, l.customer_id, l.kind
     ),
