@@ -23,6 +23,7 @@ declare
     v_old_changes ledger.daily_change_cents[];
     v_old_terms ledger.daily_term_cents[];
     v_some text[];
+    v_kept text[];
 begin
     perform pipeline.lock();
 
@@ -44,8 +45,8 @@ begin
         complete_through = now_known.complete_through
     from pipeline.coverage_at() now_known;
 
-    v_customers := pipeline.with_due(v_customers);
-    call pipeline.add_to_cohorts(v_customers, -1);
+    v_kept := pipeline.with_due(v_customers);
+    call pipeline.add_to_cohorts(v_kept, -1);
 
     -- What is counted for them by now. Of all customers that is what the totals hold.
     if v_customers is null then
@@ -91,8 +92,8 @@ begin
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     call pipeline.update_currencies();
-    call pipeline.update_paying(v_customers);
-    call pipeline.add_to_cohorts(v_customers, 1);
+    call pipeline.update_paying(v_kept);
+    call pipeline.add_to_cohorts(v_kept, 1);
 end;
 $$;
 

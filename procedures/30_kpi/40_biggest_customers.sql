@@ -45,7 +45,7 @@ begin atomic
             p.mrr
         from paying p
         order by p.mrr desc, p.customer_id collate "C"
-        limit p_limit
+        limit case when p_limit is not null then greatest(p_limit, 0) end
     ),
     ranked as (
         select

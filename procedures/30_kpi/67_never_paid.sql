@@ -8,7 +8,7 @@
 create or replace view kpi.never_paid as
 with active as (
     select
-        m.customer_id,
+        m.customer_id collate "C" as customer_id,
         m.mrr
     from kpi.mrr_by_customer(null) m
 ),
