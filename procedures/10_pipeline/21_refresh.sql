@@ -37,6 +37,9 @@ begin
         complete_through = now_known.complete_through
     from pipeline.coverage_at() now_known;
 
+    v_customers := pipeline.with_due(v_customers);
+    call pipeline.add_to_cohorts(v_customers, -1);
+
     if v_customers is null then
         delete from ledger.daily_change_cents;
         delete from ledger.daily_term_cents;
@@ -74,6 +77,8 @@ begin
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     call pipeline.update_currencies();
+    call pipeline.update_paying(v_customers);
+    call pipeline.add_to_cohorts(v_customers, 1);
 end;
 $$;
 

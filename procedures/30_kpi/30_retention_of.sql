@@ -7,9 +7,10 @@
 --     net_change      closing less opening MRR of the customers active at the opening
 --     losses          the same, of those among them whose MRR fell
 -- so that NRR = (opening + net_change) / opening, and GRR = (opening + losses) / opening.
--- A customer's MRR in the reporting currency is the running sum of the ledger's changes,
--- so one pass over the ledger serves all periods, and customers without a movement in a
--- period, who keep what they had, need no row.
+-- Covered months are kept by the refresh (kpi.cohort_month). For other periods the ledger is
+-- read once, from the first of them on: a customer's MRR at a closing is that of the last
+-- covered day without what changed in between, and customers without a movement in a period,
+-- who keep what they had, need no row.
 create or replace function kpi.retention_of(p_boundaries date[])
 returns table (
     first_on date,
@@ -21,43 +22,141 @@ language sql
 stable
 parallel safe
 begin atomic
-    with changed as (
+    with period as materialized (
+        select
+            b.place,
+            b.first_on,
+            k.month is not null as is_kept,
+            k.month
+        from (
+            select
+                u.place::integer as place,
+                greatest(u.first_on, v.observed_from) as first_on,
+                least(u.ends_on, v.complete_through + 1) as ends_on,
+                v.observed_from,
+                v.complete_through
+            from kpi.coverage v
+            cross join lateral unnest(p_boundaries, p_boundaries[2:]) with ordinality as u (first_on, ends_on, place)
+            where u.ends_on is not null
+        ) b
+        -- The covered month that the period is, if any.
+        left join lateral (
+            select m.month
+            from (select date_trunc('month', b.first_on::timestamp)::date as month) m
+            where b.first_on = greatest(m.month, b.observed_from)
+                and b.ends_on = least((m.month + interval '1 month')::date, b.complete_through + 1)
+                and exists (select from kpi.cohort_month)
+        ) k on true
+        where b.first_on < b.ends_on
+    ),
+    live as (
+        select
+            min(p.first_on) as first_on,
+            max(v.complete_through) as last_on
+        from period p
+        cross join kpi.coverage v
+        where not p.is_kept
+    ),
+    kept as (
+        select
+            k.month,
+            sum(k.lost) as customers_lost,
+            sum(k.net_change * c.factor) as net_change,
+            sum(k.losses * c.factor) as losses
+        from (
+            select
+                m.month,
+                m.currency,
+                sum(m.lost) as lost,
+                sum(m.net_change) as net_change,
+                sum(m.losses) as losses
+            from kpi.cohort_month m
+            where m.customer_id is null
+                and exists (select from period p where p.is_kept)
+            group by m.month, m.currency
+        ) k
+        join kpi.currency c
+            on c.currency = k.currency
+        group by k.month
+    ),
+    -- Customers with several currencies, over all of them.
+    kept_in_currencies as (
+        select
+            f.month,
+            count(*) filter (where f.closing = 0) as customers_lost,
+            sum(f.change) as net_change,
+            sum(least(f.change, 0)) as losses
+        from (
+            select
+                m.month,
+                sum(m.change * c.factor) as change,
+                sum(sum(m.change * c.factor)) over (partition by m.customer_id order by m.month) as closing
+            from kpi.cohort_month m
+            join kpi.currency c
+                on c.currency = m.currency
+            where m.customer_id is not null
+                and exists (select from period p where p.is_kept)
+            group by m.customer_id, m.month
+        ) f
+        where f.closing - f.change > 0
+        group by f.month
+    ),
+    changed as (
         select
             l.customer_id,
-            p.period,
+            width_bucket(l.effective_on, p_boundaries) as place,
             sum(l.change * c.factor) as change
-        from kpi.coverage v
-        join kpi.ledger l
-            on l.effective_on <= v.complete_through
+        from kpi.ledger l
         join kpi.currency c
             on c.currency = l.currency
-        -- Period 0 makes the first opening.
-        cross join lateral (
-            select case
-                when l.effective_on >= v.observed_from then width_bucket(l.effective_on, p_boundaries)
-                else 0
-            end as period
-        ) p
-        where l.effective_on < p_boundaries[cardinality(p_boundaries)]
-        group by l.customer_id, p.period
+        where l.effective_on >= (select e.first_on from live e)
+            and l.effective_on <= (select e.last_on from live e)
+        group by 1, 2
     ),
     closed as (
         select
-            c.period,
+            c.place,
             c.change,
-            sum(c.change) over (partition by c.customer_id order by c.period) as closing
+            coalesce(m.mrr, 0) - coalesce(sum(c.change) over later, 0) as closing
         from changed c
+        left join kpi.mrr_by_customer(null) m
+            on m.customer_id = c.customer_id
+        where exists (select from period p where not p.is_kept)
+        window later as (
+            partition by c.customer_id order by c.place desc rows between unbounded preceding and 1 preceding
+        )
+    ),
+    followed as (
+        select
+            c.place,
+            count(*) filter (where c.closing = 0) as customers_lost,
+            sum(c.change) as net_change,
+            sum(least(c.change, 0)) as losses
+        from closed c
+        where c.closing - c.change > 0
+        group by c.place
     )
     select
-        greatest(p_boundaries[c.period], v.observed_from),
-        count(*) filter (where c.closing = 0),
-        sum(c.change),
-        sum(least(c.change, 0))
-    from closed c
-    cross join kpi.coverage v
-    where c.period between 1 and cardinality(p_boundaries) - 1
-        and c.closing - c.change > 0
-    group by c.period, v.observed_from;
+        p.first_on,
+        (k.customers_lost + coalesce(i.customers_lost, 0))::bigint,
+        k.net_change + coalesce(i.net_change, 0),
+        k.losses + coalesce(i.losses, 0)
+    from period p
+    join kept k
+        on k.month = p.month
+    left join kept_in_currencies i
+        on i.month = p.month
+    where p.is_kept
+    union all
+    select
+        p.first_on,
+        f.customers_lost,
+        f.net_change,
+        f.losses
+    from period p
+    join followed f
+        on f.place = p.place
+    where not p.is_kept;
 end;
 
 comment on function kpi.retention_of(date[]) is

@@ -1,8 +1,9 @@
 -- What is each customer's MRR on a day? Rules R9, R11 and R13.
 --
 -- One row a customer with MRR above 0, in the reporting currency. Without a day it is the
--- last covered one; outside coverage there is no row. The last balance in each currency is
--- found by the index of the ledger, read backwards.
+-- last covered one; outside coverage there is no row. What customers pay on that one is kept
+-- (kpi.paying); on another day the last balance in each currency is found by the index of the
+-- ledger, read backwards.
 create or replace function kpi.mrr_by_customer(p_date date default null)
 returns table (
     customer_id text,
@@ -23,9 +24,34 @@ begin atomic
             l.currency,
             l.balance
         from kpi.balance l
-        where l.effective_on <= (select a.day from asked a)
+        where l.effective_on <= (
+            select a.day
+            from asked a
+            where not exists (select from kpi.paying p where p.day = a.day)
+        )
         order by l.customer_id desc, l.currency desc, l.effective_on desc
     )
+    select
+        p.customer_id,
+        p.mrr * c.factor
+    from kpi.paying p
+    join kpi.currency c
+        on c.currency = p.currency
+    where p.day = (select a.day from asked a)
+        and p.is_only_currency
+        and p.mrr > 0
+    union all
+    select
+        p.customer_id,
+        sum(p.mrr * c.factor)
+    from kpi.paying p
+    join kpi.currency c
+        on c.currency = p.currency
+    where p.day = (select a.day from asked a)
+        and not p.is_only_currency
+        and p.mrr > 0
+    group by p.customer_id
+    union all
     select
         b.customer_id,
         sum(b.balance * c.factor)

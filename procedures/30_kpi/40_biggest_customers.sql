@@ -28,22 +28,78 @@ begin atomic
         from kpi.coverage v
         cross join lateral kpi.covered_range(coalesce(p_date, v.complete_through), coalesce(p_date, v.complete_through)) r
     ),
+    paying as (
+        select
+            m.customer_id,
+            m.mrr
+        from kpi.mrr_by_customer(p_date) m
+    ),
+    total as (
+        select sum(p.mrr) as mrr
+        from paying p
+    ),
+    -- Only the rows asked for are put into order.
+    largest as (
+        select
+            p.customer_id,
+            p.mrr
+        from paying p
+        order by p.mrr desc, p.customer_id collate "C"
+        limit case when p_limit is not null then greatest(p_limit, 0) end
+    ),
     ranked as (
         select
             row_number() over by_size as rank,
-            c.customer_id,
-            c.mrr,
-            c.mrr / sum(c.mrr) over () as share,
-            sum(c.mrr) over by_size / sum(c.mrr) over () as cumulative_share
-        from kpi.mrr_by_customer(p_date) c
-        window by_size as (order by c.mrr desc, c.customer_id collate "C")
+            l.customer_id,
+            l.mrr,
+            l.mrr / t.mrr as share,
+            sum(l.mrr) over by_size / t.mrr as cumulative_share
+        from largest l
+        cross join total t
+        window by_size as (order by l.mrr desc, l.customer_id collate "C")
     ),
+    -- A month earlier: MRR without what has changed since.
+    before as (
+        select
+            coalesce(p.customer_id, c.customer_id) as customer_id,
+            coalesce(p.mrr, 0) - coalesce(c.change, 0) as mrr
+        from paying p
+        full join (
+            select
+                l.customer_id,
+                sum(l.change * f.factor) as change
+            from asked a
+            cross join kpi.coverage v
+            join kpi.ledger l
+                on l.effective_on > (a.day - interval '1 month')::date
+                and l.effective_on <= a.day
+            join kpi.currency f
+                on f.currency = l.currency
+            where (a.day - interval '1 month')::date >= v.observed_from
+            group by l.customer_id
+        ) c
+            on c.customer_id = p.customer_id
+        where exists (
+            select
+            from asked a
+            cross join kpi.coverage v
+            where (a.day - interval '1 month')::date >= v.observed_from
+        )
+    ),
+    -- Whoever paid less then than all who are shown has no part in their ranks.
     ranked_before as (
         select
-            row_number() over (order by m.mrr desc, m.customer_id collate "C") as rank,
-            m.customer_id
-        from asked a
-        cross join lateral kpi.mrr_by_customer((a.day - interval '1 month')::date) m
+            row_number() over (order by b.mrr desc, b.customer_id collate "C") as rank,
+            b.customer_id
+        from before b
+        where b.mrr > 0
+            and b.mrr >= (
+                select min(shown.mrr)
+                from before shown
+                join largest l
+                    on l.customer_id = shown.customer_id
+                where shown.mrr > 0
+            )
     )
     select
         r.rank,

@@ -23,8 +23,9 @@
 -- By signup, a customer who paid before it was created is counted from the month of its
 -- creation on. Error MR004 where the basis is unknown.
 --
--- The ledger is read once to place the customers and once to count. Changes are added up by
--- cohort and month before they are carried on, so only a few rows are.
+-- By first MRR, what the cohorts did in each month is kept by the refresh (kpi.cohort_month).
+-- By signup, the ledger is read once to place the customers and once to count. Changes are
+-- added up by cohort and month before they are carried on, so only a few rows are.
 create or replace function kpi.cohort_retention(p_basis text default 'first_mrr')
 returns table (
     cohort_name text,
@@ -68,6 +69,20 @@ begin
         from kpi.coverage v
         where v.observed_from <= v.complete_through
     ),
+    kept as materialized (
+        select
+            case when k.is_new then k.cohort end as cohort,
+            k.cohort as joined,
+            k.month,
+            sum(k.arrived) as arrived,
+            sum(k.customers) as customers,
+            sum(k.change * c.factor) as mrr
+        from kpi.cohort_month k
+        join kpi.currency c
+            on c.currency = k.currency
+        where p_basis = 'first_mrr'
+        group by k.cohort, k.is_new, k.month
+    ),
     -- A first movement is new, preexisting, or the reactivation of who paid before.
     first_seen as (
         select
@@ -78,6 +93,7 @@ begin
         from coverage v
         join kpi.ledger l
             on l.effective_on <= v.complete_through
+        where not exists (select from kept)
         group by l.customer_id
     ),
     member as (
@@ -100,31 +116,42 @@ begin
             on f.customer_id = u.customer_id
         where p_basis = 'signup'
     ),
-    -- The month that the shares are relative to, and whether a member joined what is visible of
-    -- the cohort after it.
+    -- The month that the shares of a cohort are relative to.
+    base as (
+        select
+            n.cohort,
+            case
+                when n.cohort is null or (p_basis = 'signup' and n.cohort < v.observed_from)
+                    then greatest(n.cohort, v.first_month, v.first_month_to_follow)
+                else greatest(n.cohort, v.first_month)
+            end as base
+        from (
+            select m.cohort from member m
+            union
+            select k.cohort from kept k
+        ) n
+        cross join coverage v
+    ),
+    -- Whether a member joined what is visible of the cohort after it.
     placed as (
         select
             m.customer_id,
             m.cohort,
-            b.base,
             coalesce(date_trunc('month', m.joined_on::timestamp)::date > b.base, false) as joined_later
         from member m
-        cross join coverage v
-        cross join lateral (
-            select case
-                when m.cohort is null or (p_basis = 'signup' and m.cohort < v.observed_from)
-                    then greatest(m.cohort, v.first_month, v.first_month_to_follow)
-                else greatest(m.cohort, v.first_month)
-            end as base
-        ) b
+        join base b
+            on coalesce(b.cohort, '-infinity') = coalesce(m.cohort, '-infinity')
     ),
     size as (
         select
-            p.cohort,
-            p.base,
-            count(*) as customers
-        from placed p
-        group by p.cohort, p.base
+            b.cohort,
+            b.base,
+            coalesce(p.customers, 0) + coalesce(k.customers, 0) as customers
+        from base b
+        left join (select p.cohort, count(*) as customers from placed p group by p.cohort) p
+            on p.cohort is not distinct from b.cohort
+        left join (select k.cohort, sum(k.arrived)::bigint as customers from kept k group by k.cohort) k
+            on k.cohort is not distinct from b.cohort
     ),
     -- What came before coverage opens the first month.
     changed as (
@@ -143,6 +170,18 @@ begin
         join placed p
             on p.customer_id = l.customer_id
         group by 1, 2
+        union all
+        select
+            k.cohort,
+            greatest(k.month, v.first_month),
+            k.customers,
+            k.mrr,
+            case when k.cohort is not null or k.joined <= b.base then k.customers end,
+            case when k.cohort is not null or k.joined <= b.base then k.mrr end
+        from kept k
+        cross join coverage v
+        join base b
+            on b.cohort is not distinct from k.cohort
         union all
         -- Every month of every cohort, so that what stays is carried on.
         select

@@ -24,7 +24,76 @@ begin atomic
         from kpi.coverage v
         cross join lateral kpi.covered_range(coalesce(p_date, v.complete_through), coalesce(p_date, v.complete_through)) r
     ),
-    -- Only currencies need what a customer pays in each.
+    -- On the last covered day, whoever pays in one currency is counted as billed; by currency,
+    -- everybody is.
+    billed_by_currency as (
+        select
+            p.currency as segment,
+            p.currency,
+            count(*) as customers,
+            sum(p.mrr) as mrr
+        from kpi.paying p
+        where p_attribute = 'currency'
+            and p.day = (select a.day from asked a)
+            and p.mrr > 0
+        group by p.currency
+    ),
+    billed_by_term as (
+        select
+            kpi.dominant_term(p.by_month, p.by_year, p.by_other) as segment,
+            p.currency,
+            count(*) as customers,
+            sum(p.mrr) as mrr
+        from kpi.paying p
+        where p_attribute = 'term'
+            and p.day = (select a.day from asked a)
+            and p.mrr > 0
+            and p.is_only_currency
+        group by 1, 2
+    ),
+    billed_by_attribute as (
+        select
+            nullif(u.attributes ->> kpi.customer_attribute(p_attribute), '') as segment,
+            p.currency,
+            count(*) as customers,
+            sum(p.mrr) as mrr
+        from kpi.paying p
+        left join kpi.customer u
+            on u.customer_id = p.customer_id
+        where p_attribute not in ('currency', 'term', 'price_band')
+            and p.day = (select a.day from asked a)
+            and p.mrr > 0
+            and p.is_only_currency
+        group by 1, 2
+    ),
+    billed as (
+        select c.segment, c.currency, c.customers, c.mrr from billed_by_currency c
+        union all
+        select t.segment, t.currency, t.customers, t.mrr from billed_by_term t
+        union all
+        select a.segment, a.currency, a.customers, a.mrr from billed_by_attribute a
+    ),
+    -- The others of that day: customers with several currencies.
+    in_currencies as (
+        select
+            p.customer_id,
+            sum(p.mrr * c.factor) as mrr,
+            kpi.dominant_term(sum(p.by_month * c.factor), sum(p.by_year * c.factor), sum(p.by_other * c.factor)) as term
+        from kpi.paying p
+        join kpi.currency c
+            on c.currency = p.currency
+        where p_attribute not in ('currency', 'price_band')
+            and p.day = (select a.day from asked a)
+            and not p.is_only_currency
+        group by p.customer_id
+        having sum(p.mrr) > 0
+    ),
+    -- On any other day: the last balance in each currency, and the charges in force.
+    earlier as (
+        select a.day
+        from asked a
+        where not exists (select from kpi.paying p where p.day = a.day)
+    ),
     by_currency as (
         select distinct on (l.customer_id, l.currency)
             l.customer_id,
@@ -32,55 +101,78 @@ begin atomic
             l.balance
         from kpi.balance l
         where p_attribute = 'currency'
-            and l.effective_on <= (select a.day from asked a)
+            and l.effective_on <= (select e.day from earlier e)
         order by l.customer_id desc, l.currency desc, l.effective_on desc
     ),
-    customer as (
-        select m.customer_id, m.mrr
-        from kpi.mrr_by_customer(p_date) m
-        where p_attribute <> 'currency'
-    ),
-    -- The charges in force: what a customer pays by term.
-    paying as (
+    by_term as (
         select
             t.customer_id,
-            coalesce(sum(t.mrr * c.factor) filter (where t.term = 'month'), 0) as by_month,
-            coalesce(sum(t.mrr * c.factor) filter (where t.term = 'year'), 0) as by_year,
-            coalesce(sum(t.mrr * c.factor) filter (where t.term = 'other'), 0) as by_other
-        from asked a
+            kpi.dominant_term(
+                coalesce(sum(t.mrr * c.factor) filter (where t.term = 'month'), 0),
+                coalesce(sum(t.mrr * c.factor) filter (where t.term = 'year'), 0),
+                coalesce(sum(t.mrr * c.factor) filter (where t.term = 'other'), 0)
+            ) as term
+        from earlier e
         join kpi.charge_term t
-            on t.starts_on <= a.day
-            and t.ends_on > a.day
+            on t.starts_on <= e.day
+            and t.ends_on > e.day
         join kpi.currency c
             on c.currency = t.currency
         where p_attribute = 'term'
         group by t.customer_id
     ),
+    customer as (
+        select
+            i.customer_id,
+            i.mrr,
+            i.term
+        from in_currencies i
+        union all
+        select
+            m.customer_id,
+            m.mrr,
+            t.term
+        from kpi.mrr_by_customer(p_date) m
+        left join by_term t
+            on t.customer_id = m.customer_id
+        where p_attribute not in ('currency', 'price_band')
+            and exists (select from earlier)
+    ),
     member as (
         select
-            b.currency as segment,
-            b.balance * c.factor as mrr
+            b.segment,
+            b.customers,
+            b.mrr * c.factor as mrr
+        from billed b
+        join kpi.currency c
+            on c.currency = b.currency
+        union all
+        select
+            b.currency,
+            1,
+            b.balance * c.factor
         from by_currency b
         join kpi.currency c
             on c.currency = b.currency
         where b.balance > 0
         union all
         select
-            kpi.dominant_term(p.by_month, p.by_year, p.by_other),
-            m.mrr
-        from customer m
-        left join paying p
-            on p.customer_id = m.customer_id
-        where p_attribute = 'term'
-        union all
-        select
-            kpi.price_band(m.mrr),
-            m.mrr
-        from customer m
+            kpi.price_band(d.mrr),
+            d.customers,
+            d.mrr * d.customers
+        from kpi.mrr_distribution(p_date) d
         where p_attribute = 'price_band'
         union all
         select
+            m.term,
+            1,
+            m.mrr
+        from customer m
+        where p_attribute = 'term'
+        union all
+        select
             nullif(u.attributes ->> kpi.customer_attribute(p_attribute), ''),
+            1,
             m.mrr
         from customer m
         left join kpi.customer u
@@ -90,7 +182,7 @@ begin atomic
     final as (
         select
             m.segment,
-            count(*) as customers,
+            sum(m.customers)::bigint as customers,
             sum(m.mrr) as mrr
         from member m
         group by m.segment

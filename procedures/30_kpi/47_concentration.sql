@@ -32,25 +32,27 @@ begin atomic
         from kpi.coverage v
         cross join lateral kpi.covered_range(coalesce(p_date, v.complete_through), coalesce(p_date, v.complete_through)) r
     ),
+    -- Customers who pay the same stand in one row, at the places before + 1 to before + customers.
     ranked as (
         select
-            m.mrr,
-            row_number() over (order by m.mrr desc) as place,
-            count(*) over () as customers
-        from kpi.mrr_by_customer(p_date) m
+            d.mrr,
+            d.customers,
+            sum(d.customers) over (order by d.mrr desc) - d.customers as before,
+            sum(d.customers) over () as all_customers
+        from kpi.mrr_distribution(p_date) d
     ),
     measured as (
         select
-            count(*) as customers,
-            coalesce(sum(r.mrr), 0) as mrr,
-            nullif(sum(r.mrr), 0) as base,
-            sum(r.mrr) filter (where r.place = 1) as top_1,
-            sum(r.mrr) filter (where r.place <= 10) as top_10,
-            sum(r.mrr) filter (where r.place <= ceil(r.customers / 100.0)) as top_1_percent,
-            count(*) filter (where r.place <= ceil(r.customers / 100.0)) as top_1_percent_customers,
-            sum(r.mrr * r.mrr) as squares,
-            -- From the largest on, so the sign is the other way round.
-            sum((r.customers + 1 - 2 * r.place) * r.mrr) as spread
+            coalesce(sum(r.customers), 0)::bigint as customers,
+            coalesce(sum(r.mrr * r.customers), 0) as mrr,
+            nullif(sum(r.mrr * r.customers), 0) as base,
+            max(r.mrr) as top_1,
+            sum(r.mrr * greatest(least(10 - r.before, r.customers), 0)) as top_10,
+            sum(r.mrr * greatest(least(ceil(r.all_customers / 100.0) - r.before, r.customers), 0)) as top_1_percent,
+            coalesce(ceil(max(r.all_customers) / 100.0), 0)::bigint as top_1_percent_customers,
+            sum(r.mrr * r.mrr * r.customers) as squares,
+            -- The sum of n + 1 - 2 * place over these places, with n customers in all.
+            sum((r.all_customers - 2 * r.before - r.customers) * r.customers * r.mrr) as spread
         from ranked r
     )
     select

@@ -67,6 +67,8 @@ begin atomic
                 and n.subscription_id = r.subscription_id
                 and n.starts_on <= r.ends_on
                 and n.ends_on > r.ends_on
+                -- As r does: so only charges that still run are compared.
+                and n.ends_on > (select v.complete_through from kpi.coverage v)
                 and n.mrr > 0
         )
     from running r

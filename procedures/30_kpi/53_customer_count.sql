@@ -1,14 +1,17 @@
 -- How many customers are there? One row.
 --
 -- Acquired and paying are two figures: who signed up and never paid is known, but never
--- had MRR.
+-- had MRR. The refresh keeps who arrived in each month (kpi.cohort_month).
 create or replace view kpi.customer_count as
 select
     (select count(*) from kpi.customer) as known,
-    (
-        select count(distinct l.customer_id)
-        from kpi.ledger l
-        where l.effective_on <= v.complete_through
+    coalesce(
+        (select sum(m.arrived) from kpi.cohort_month m)::bigint,
+        (
+            select count(distinct l.customer_id)
+            from kpi.ledger l
+            where l.effective_on <= v.complete_through
+        )
     ) as ever_with_mrr,
     (
         select coalesce(sum(d.customers), 0)::bigint

@@ -46,25 +46,12 @@ begin atomic
         where u.sessions_before > 0
             and 2 * u.sessions <= u.sessions_before
     ),
-    -- The last balance in each currency: the index of the ledger, read backwards.
-    balance as materialized (
-        select distinct on (l.customer_id, l.currency)
-            l.customer_id,
-            l.currency,
-            l.balance
-        from kpi.balance l
-        where l.effective_on <= (select a.day from asked a)
-        order by l.customer_id desc, l.currency desc, l.effective_on desc
-    ),
     paying as materialized (
         select
-            b.customer_id,
-            sum(b.balance * c.factor) as mrr
-        from balance b
-        join kpi.currency c
-            on c.currency = b.currency
-        where b.balance > 0
-        group by b.customer_id
+            m.customer_id,
+            m.mrr
+        from kpi.mrr_by_customer(p_date) m
+        where exists (select from fallen)
     )
     select
         f.customer_id,

@@ -32,22 +32,29 @@ begin atomic
         from unnest(p_first_on, p_last_on, p_deviation) as a (first_on, last_on, deviation)
         where a.deviation <> 0
     ),
-    -- One pass over the ledger serves all periods; the bounds spare it most rows.
-    moved as (
+    day as (
         select
             p.first_on,
             p.deviation,
+            g.day::date as day
+        from period p
+        cross join lateral generate_series(p.first_on::timestamp, p.last_on::timestamp, interval '1 day') g (day)
+    ),
+    -- One pass over the ledger serves all periods: by their days, since ranges cannot be hashed.
+    moved as (
+        select
+            d.first_on,
+            d.deviation,
             l.customer_id,
             l.kind,
             sum(l.change * c.factor) as change
         from kpi.ledger l
         join kpi.currency c
             on c.currency = l.currency
-        join period p
-            on l.effective_on between p.first_on and p.last_on
-        where l.effective_on between (select min(b.first_on) from period b) and (select max(b.last_on) from period b)
-            and l.kind <> 'preexisting'
-        group by p.first_on, p.deviation, l.customer_id, l.kind
+        join day d
+            on d.day = l.effective_on
+        where l.kind <> 'preexisting'
+        group by d.first_on, d.deviation, l.customer_id, l.kind
     ),
     ordered as (
         select

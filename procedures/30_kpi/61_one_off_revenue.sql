@@ -2,7 +2,9 @@
 --
 -- One row an invoice that counts but is not recurring. It is never MRR. Where the
 -- customer has a void or uncollectible subscription invoice within 31 days, it may stand
--- in its place.
+-- in its place. What is said of its subscription and time follows from its fate, since an
+-- invoice of a subscription that is paid, for a time, makes a charge: by it an index finds the
+-- few rows.
 create or replace view kpi.one_off_revenue as
 select
     f.invoice_id,
@@ -31,7 +33,13 @@ join billing.invoice i
     and i.invoice_id = f.invoice_id
 left join kpi.customer u
     on u.customer_id = f.customer_id
-where f.fate = 'one-off';
+where f.fate = 'one-off'
+    and (
+        i.status <> 'paid'
+        or i.subscription_id is null
+        or i.line_period_start is null
+        or greatest(i.line_period_start, i.line_period_end) = i.line_period_start
+    );
 
 comment on view kpi.one_off_revenue is 'R2: invoices that count but do not recur, one row each, in their own currency. Never MRR.';
 comment on column kpi.one_off_revenue.invoice_id is 'The invoice.';

@@ -10,11 +10,11 @@ select
     c.subscription_id,
     c.currency,
     c.starts_on,
-    c.ends_on,
-    c.net,
-    c.mrr,
-    c.unmatched
-from kpi.charge c
+    nullif(c.ends_on, 'infinity') as ends_on,
+    c.net * 0.01 as net,
+    c.mrr * 0.01 as mrr,
+    c.unmatched * 0.01 as unmatched
+from billing.charge_cents c
 left join kpi.customer u
     on u.customer_id = c.customer_id
 where c.unmatched > 0;

@@ -6,25 +6,11 @@
 -- source does not count may have paid before the export began: `may_have_paid_before` says
 -- so.
 create or replace view kpi.never_paid as
-with balance as (
-    -- The last balance in each currency: the index of the ledger, read backwards.
-    select distinct on (l.customer_id, l.currency)
-        l.customer_id,
-        l.currency,
-        l.balance
-    from kpi.balance l
-    where l.effective_on <= (select v.complete_through from kpi.coverage v)
-    order by l.customer_id desc, l.currency desc, l.effective_on desc
-),
-active as (
+with active as (
     select
-        b.customer_id,
-        sum(b.balance * c.factor) as mrr
-    from balance b
-    join kpi.currency c
-        on c.currency = b.currency
-    where b.balance > 0
-    group by b.customer_id
+        m.customer_id collate "C" as customer_id,
+        m.mrr
+    from kpi.mrr_by_customer(null) m
 ),
 total as (
     select sum(a.mrr) as mrr
@@ -39,14 +25,16 @@ unpaid as (
         on u.customer_id = a.customer_id
         and u.superseded_by is null
     where coalesce(u.payment_count, 0) = 0
-        and not exists (
-            select
+        -- One look-up a customer, which ends at the first payment; a join would read all invoices.
+        and (
+            select true
             from raw.invoice i
             where i.customer_id = a.customer_id
                 and i.superseded_by is null
                 and i.status = 'paid'
                 and i.total > 0
-        )
+            limit 1
+        ) is null
 )
 select
     n.customer_id,

@@ -29,6 +29,13 @@ with found as (
         l.wrong,
         l.example
     from kpi.invariants_of_ledger l
+    union all
+    select
+        r.check_name,
+        r.compared,
+        r.wrong,
+        r.example
+    from kpi.invariants_of_reads r
 )
 select
     c.place,

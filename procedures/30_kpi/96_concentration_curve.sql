@@ -26,23 +26,37 @@ begin
     end if;
 
     return query
-    with ranked as (
+    -- Customers who pay the same stand in one row, at the places before + 1 to before + customers.
+    with ranked as materialized (
         select
-            row_number() over (order by m.mrr desc) as place,
-            sum(m.mrr) over (order by m.mrr desc rows between unbounded preceding and current row) as mrr,
-            count(*) over () as customers,
-            sum(m.mrr) over () as total
-        from kpi.mrr_by_customer(p_date) m
+            d.mrr,
+            d.customers,
+            (sum(d.customers) over by_size - d.customers)::bigint as before,
+            sum(d.mrr * d.customers) over by_size - d.mrr * d.customers as mrr_before,
+            (sum(d.customers) over ())::bigint as all_customers,
+            sum(d.mrr * d.customers) over () as total
+        from kpi.mrr_distribution(p_date) d
+        window by_size as (order by d.mrr desc)
+    ),
+    -- The ten largest, and the first customer at or past a step.
+    point as (
+        select g.place
+        from (select max(r.all_customers) as all_customers from ranked r) n
+        cross join lateral generate_series(1, least(10, n.all_customers)) g (place)
+        union
+        select (s.step * n.all_customers + p_points - 1) / p_points
+        from (select max(r.all_customers) as all_customers from ranked r) n
+        cross join lateral generate_series(1::bigint, p_points) s (step)
     )
     select
-        r.place,
-        r.place::numeric / r.customers,
-        r.mrr,
-        r.mrr / r.total
-    from ranked r
-    where r.place <= 10
-        -- The first customer at or past a step.
-        or r.place * p_points / r.customers > (r.place - 1) * p_points / r.customers
+        p.place,
+        p.place::numeric / r.all_customers,
+        r.mrr_before + (p.place - r.before) * r.mrr,
+        (r.mrr_before + (p.place - r.before) * r.mrr) / r.total
+    from point p
+    join ranked r
+        on p.place > r.before
+        and p.place <= r.before + r.customers
     union all
     select
         0::bigint,

@@ -1,6 +1,6 @@
 -- How much of the revenue rests on few customers.
 begin;
-select plan(14);
+select plan(16);
 
 \ir companies/complete.sql
 
@@ -97,6 +97,8 @@ select results_eq(
 --     top 1 % (500 + 10) / 2,000; Herfindahl (250,000 + 150 x 100) / 4,000,000
 --     Gini: 150 from the smallest on cancel out to -150 x 10, the largest has 150 x 500:
 --     73,500 / (151 x 2,000)
+-- The ledger is made by hand here: nothing is kept of it for readers.
+update meta.coverage set paying_on = null;
 delete from ledger.movement_cents;
 insert into ledger.movement_cents (customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change)
 select format('c%s', g.place), 'EUR', '2024-01-01', 'new', 1, m.cents, m.cents, 0
@@ -120,6 +122,40 @@ select results_eq(
     $$,
     'of many customers the curve has the ten largest and even steps'
 );
+-- The same, kept: two of the largest in two currencies of the same worth.
+insert into ledger.currency (currency, reporting_currency, factor) values ('XTS', 'EUR', 1);
+delete from ledger.paying_cents;
+insert into ledger.paying_cents (
+    customer_id, currency, mrr, unpaid, by_month, by_year, by_other, is_only_currency, next_on
+)
+select m.customer_id, 'EUR', m.balance, 0, m.balance, 0, 0, m.customer_id not in ('c0', 'c1'), 'infinity'
+from ledger.movement_cents m;
+update ledger.paying_cents set mrr = mrr - 400 where not is_only_currency;
+insert into ledger.paying_cents (
+    customer_id, currency, mrr, unpaid, by_month, by_year, by_other, is_only_currency, next_on
+)
+select p.customer_id, 'XTS', 400, 0, 0, 0, 0, false, 'infinity'
+from ledger.paying_cents p
+where not p.is_only_currency;
+update meta.coverage set paying_on = complete_through;
+select results_eq(
+    $$
+    select c.customers, c.mrr, c.top_1, c.top_10, c.top_1_percent, c.top_1_percent_customers, c.herfindahl, round(c.gini, 6)
+    from kpi.concentration() c
+    $$,
+    $$ values (151::bigint, 2000.00, 0.25, 0.295, 0.255, 2::bigint, 0.06625, 0.243377) $$,
+    'the same comes of what is kept of the last covered day'
+);
+select results_eq(
+    $$ select c.customers, c.mrr, c.mrr_share from kpi.concentration_curve(p_points => 5) c where c.customers not between 1 and 9 $$,
+    $$
+    values
+    (0::bigint, 0.0, 0.0), (10, 590.00, 0.295), (31, 800.00, 0.4), (61, 1100.00, 0.55), (91, 1400.00, 0.7),
+    (121, 1700.00, 0.85), (151, 2000.00, 1.0)
+    $$,
+    'and so does the curve'
+);
+update meta.coverage set paying_on = null;
 -- All pay the same.
 delete from ledger.movement_cents where customer_id = 'c0';
 select results_eq(

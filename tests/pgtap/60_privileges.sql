@@ -51,6 +51,7 @@ values
 ('movements', $$ select * from kpi.movements('2024-02-01', '2024-03-31') $$),
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
 ('mrr_by_customer', $$ select * from kpi.mrr_by_customer('2024-02-29') $$),
+('mrr_distribution', $$ select * from kpi.mrr_distribution('2024-04-30') $$),
 ('mrr_monthly_as_of', $$ select * from kpi.mrr_monthly_as_of(1) $$),
 ('mrr_total_as_of', $$ select kpi.mrr_total_as_of(1, '2024-02-29') $$),
 ('restatements', $$ select * from kpi.restatements(1, 1) $$),
@@ -382,7 +383,7 @@ select set_eq(
     $$
     values
     ('biggest_customers'), ('check_attribute'), ('cohort_retention'), ('compare_profiles'), ('concentration'),
-    ('concentration_curve'), ('forecast'), ('forecast_backtest'), ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_explain'),
+    ('concentration_curve'), ('forecast'), ('forecast_backtest'), ('movements'), ('mrr_at'), ('mrr_by_customer'), ('mrr_distribution'), ('mrr_explain'),
     ('mrr_monthly_as_of'), ('mrr_monthly_by'), ('mrr_total_as_of'), ('mrr_total_at'), ('price_band'),
     ('profile_differences'), ('renewals'), ('renewals_monthly'), ('restatements'), ('retention'),
     ('retention_by'), ('retention_trailing'), ('risks'), ('scenario'), ('segment'), ('significant_day_drivers'),

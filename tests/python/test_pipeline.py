@@ -49,6 +49,8 @@ KEPT = {
     "movements": "select * from ledger.movement_cents order by customer_id, currency, effective_on",
     "days": "select * from ledger.daily_change_cents order by effective_on, currency, kind",
     "terms": "select * from ledger.daily_term_cents order by starts_on, currency, months, is_renewal",
+    "paying": "select * from ledger.paying_cents order by customer_id, currency",
+    "cohorts": "select * from ledger.cohort_month_cents order by cohort, is_new, month, currency, customer_id",
     "currencies": "select * from ledger.currency order by currency",
     "coverage": "select * from meta.coverage",
 }

@@ -39,6 +39,10 @@ CONTENT = {
     "movements": "select to_jsonb(m) from ledger.movement_cents m order by customer_id, currency, effective_on",
     "days": "select to_jsonb(d) from ledger.daily_change_cents d order by effective_on, currency, kind",
     "terms": "select to_jsonb(t) from ledger.daily_term_cents t order by starts_on, currency, months, is_renewal",
+    "paying": "select to_jsonb(p) from ledger.paying_cents p order by customer_id, currency",
+    "cohorts": """
+        select to_jsonb(k) from ledger.cohort_month_cents k order by cohort, is_new, month, currency, customer_id
+    """,
     "coverage": "select to_jsonb(c) from meta.coverage c",
 }
 REST = {
@@ -52,7 +56,7 @@ CURRENT = """
     select to_jsonb(i) - '{line_number, batch_id, superseded_by}'::text[]
     from raw.invoice i where superseded_by is null order by customer_id, invoice_id
 """
-FIGURES = ("charges", "movements", "days", "terms", "coverage")
+FIGURES = ("charges", "movements", "days", "terms", "paying", "cohorts", "coverage")
 
 
 def content(connection: psycopg.Connection, *names: str) -> dict[str, list[dict]]:

@@ -69,9 +69,8 @@ CUSTOMERS = Report("select known, ever_with_mrr, with_mrr, counted_on from kpi.c
 
 FATES = Report(
     """
-    select fate, detail, currency, count(*) as invoices, sum(total) as total
-    from kpi.invoice_fate
-    group by fate, detail, currency
+    select fate, detail, currency, invoices, total
+    from kpi.invoice_fates
     union all
     select 'rejected', reason, null, count(*), null
     from kpi.rejected_rows
