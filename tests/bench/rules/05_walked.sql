@@ -9,7 +9,7 @@ create or replace temp table walked as
 with recursive placed as materialized (
     select
         p.row,
-        min(p.row) over in_order as subscription,
+        first_value(p.row) over in_order as subscription,
         row_number() over in_order as place,
         min(p.starts_at) over (in_order rows between 1 following and unbounded following) as later_from,
         p.starts_at,

@@ -1,6 +1,6 @@
 """The rules R1 to R10 in DuckDB, written for it: what the rebuild is held against, in time and to the cent.
 
-The steps are the files of ``duckdb/``, in their order. They read the tables ``invoice``, ``customer``, ``setting``
+The steps are the files of ``rules/``, in their order. They read the tables ``invoice``, ``customer``, ``setting``
 and ``coverage`` of a session, and make its tables ``charge``, ``movement``, ``daily_change`` and ``daily_term``.
 """
 
@@ -13,7 +13,7 @@ from psycopg import Connection
 from pgmrr.rows import only_row
 from transfer import fill
 
-STEPS = sorted((Path(__file__).parent / "duckdb").glob("*.sql"))
+STEPS = sorted((Path(__file__).parent / "rules").glob("*.sql"))
 
 
 @dataclass(frozen=True)
