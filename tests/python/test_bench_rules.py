@@ -6,7 +6,6 @@ All four tables that a rebuild makes are compared, in all of their columns.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import psycopg
