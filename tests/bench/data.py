@@ -126,6 +126,15 @@ class Bench:
         call()
         return time.perf_counter() - started
 
+    def memory_bound(self) -> int:
+        """How many bytes of private memory our side may take: once maintenance_work_mem, and four hashes of work_mem."""
+        with self.connect("postgres") as connection:
+            bound = connection.execute(
+                "select pg_size_bytes(current_setting('maintenance_work_mem'))"
+                " + 4 * pg_size_bytes(current_setting('work_mem')) * current_setting('hash_mem_multiplier')::float8"
+            )
+            return int(only_row(bound)[0])
+
     def _memory_limit(self) -> str:
         """What PostgreSQL may count on: its setting effective_cache_size."""
         with self.connect("postgres") as connection:

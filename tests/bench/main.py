@@ -144,10 +144,10 @@ def _run(server: EmbeddedServer, measures: list[Measure], sizes: tuple[str, ...]
         bench = Bench(server, size, sizes)
         progress.print(f"{size}: {COMPANIES[size]:,} companies")
         bench.prepare()
-        invoices = bench.invoices()
+        invoices, bound = bench.invoices(), bench.memory_bound()
         for measure in measures:
             if size in (*measure.sizes, "XS"):
-                result = Result(measure, size, invoices)
+                result = Result(measure, size, invoices, bound)
                 results.append(result)
                 _measure(bench, result, runs)
     return results
@@ -225,6 +225,12 @@ def _failures(results: list[Result]) -> list[str]:
         f"{r.measure.name} at {r.size}: the ratio is not what it must be"
         for r in results
         if figures.verdict(r, results) == "missed"
+    ]
+    failures += [
+        f"{r.measure.name} at {r.size}: our side took {_megabytes(figures.memory(r.ours))} of private memory,"
+        f" more than the settings' {_megabytes(r.memory_bound)}"
+        for r in results
+        if figures.exceeds_memory(r)
     ]
     for name in dict.fromkeys(r.measure.name for r in results):
         of_measure = [r for r in results if r.measure.name == name]

@@ -9,11 +9,16 @@ from measure import Measure, Sample
 
 @dataclass
 class Result:
-    """A measure at one size. ``invoices`` is the company's size; ``compared`` how many rows were held equal."""
+    """A measure at one size.
+
+    ``invoices`` is the company's size, ``compared`` how many rows were held equal, and ``memory_bound`` what our
+    side may take, in bytes.
+    """
 
     measure: Measure
     size: str
     invoices: int
+    memory_bound: int
     ours: list[Sample] = field(default_factory=list)
     reference: list[Sample] = field(default_factory=list)
     compared: int = 0
@@ -69,6 +74,11 @@ def verdict(result: Result, results: list[Result]) -> str:
     return "aim met" if found <= measure.aim else "met" if found <= measure.must else "missed"
 
 
+def exceeds_memory(result: Result) -> bool:
+    """Whether our side took more private memory than the server's settings allow."""
+    return (memory(result.ours) or 0) > result.memory_bound
+
+
 def exponent(results: list[Result]) -> float | None:
     """How our time grows with the number of invoices: the slope of the logarithms by least squares."""
     points = [
@@ -97,6 +107,7 @@ def as_json(result: Result, results: list[Result]) -> dict[str, object]:
         "reference": [asdict(sample) for sample in result.reference],
         "ratio": ratio(result, results),
         "verdict": verdict(result, results),
+        "memory_bound": result.memory_bound,
         "compared": result.compared,
         "not_run": result.not_run,
         "differs": result.differs,

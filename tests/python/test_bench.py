@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from measure import Measure, Sample
-from results import Result, exponent, ratio, spread, verdict
+from results import Result, exceeds_memory, exponent, ratio, spread, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ def measure(**options) -> Measure:
 
 def result(ours: list[float], reference: list[float], *, size: str = "L", invoices: int = 10, **options) -> Result:
     samples = [[Sample(value, 1) for value in values] for values in (ours, reference)]
-    return Result(measure(**options), size, invoices, *samples, compared=1)
+    return Result(measure(**options), size, invoices, 100, *samples, compared=1)
 
 
 def test_the_ratio_is_the_median_of_the_pairs():
@@ -72,6 +72,13 @@ def test_a_rate_that_halves_where_the_size_doubles_grows_to_the_power_of_one():
 
 def test_one_size_tells_no_growth():
     assert exponent([result([3], [1])]) is None
+
+
+@pytest.mark.parametrize(("taken", "is_more"), [(None, False), (100, False), (101, True)])
+def test_memory_is_bound_by_the_settings(taken, is_more):
+    one = result([1], [1])
+    one.ours = [Sample(1, 1, memory=taken)]
+    assert exceeds_memory(one) is is_more
 
 
 def test_both_sides_of_every_measure_agree(tmp_path):
