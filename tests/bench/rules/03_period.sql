@@ -38,7 +38,15 @@ service as (
         case when c.carries_arrears then c.period_end else c.line_period_start end as starts_at
     from counted c
 )
+-- Lines undo nothing (R7): an invoice alone may restart or swap.
 select
     s.*,
-    case when s.monthly is null then whole_months(s.starts_at, s.ends_at) end as months
+    case when s.monthly is null then whole_months(s.starts_at, s.ends_at) end as months,
+    s.of_invoice_id is null
+        and s.monthly is null
+        and whole_months(s.starts_at, s.ends_at) is not null as may_restart,
+    s.of_invoice_id is null
+        and s.monthly is null
+        and s.net < 0
+        and coalesce(abs(microseconds(s.period_start, s.starts_at)) <= hours(2), false) as may_swap
 from service s;

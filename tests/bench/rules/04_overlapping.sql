@@ -1,5 +1,7 @@
--- In which subscriptions does a charge begin while an earlier one is running, so that R7
--- may apply? One row such a subscription; few have one.
+-- In which subscriptions may a charge begin while another one is running, so that R7
+-- may apply? One row such a subscription, and some more: what is looked at here are
+-- the periods alone, in the order of their starts, since that takes the least sorting.
+-- Of those that start together terms come last: a term then sees all others.
 create or replace temp table overlapping as
 with placed as (
     select
@@ -7,15 +9,13 @@ with placed as (
         p.subscription_id,
         p.currency,
         p.starts_at,
-        p.months is not null and p.of_invoice_id is null as may_restart,
-        p.net < 0
-            and p.of_invoice_id is null
-            and abs(microseconds(p.period_start, p.starts_at)) <= hours(2) as may_swap,
+        p.may_restart,
+        p.may_swap,
         max(p.ends_at) over (
-            partition by p.customer_id, p.subscription_id, p.currency
-            order by p.issued_at, p.starts_at, p.invoice_id
+            partition by p.subscription_id, p.customer_id, p.currency
+            order by p.starts_at, p.may_restart
             rows between unbounded preceding and 1 preceding
-        ) as earlier_until
+        ) as others_until
     from period p
 )
 select distinct
@@ -23,5 +23,5 @@ select distinct
     p.subscription_id,
     p.currency
 from placed p
-where (p.may_restart and p.earlier_until > p.starts_at + interval '12 hours')
-    or (p.may_swap and p.earlier_until > p.starts_at);
+where (p.may_restart and p.others_until > p.starts_at + interval '12 hours')
+    or (p.may_swap and p.others_until > p.starts_at);

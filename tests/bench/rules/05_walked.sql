@@ -1,8 +1,8 @@
 -- What do restarts and swaps do? Rule R7, for the subscriptions in `overlapping`.
 --
--- One row a charge of them: `amount` that its MRR comes from, in billionths of a cent,
--- its months, where it was billed until, where it ends by now, and whether a restart
--- settled it. All subscriptions are walked together, the charges of one in their order:
+-- One row a charge that they change: `amount` that its MRR comes from, in billionths of
+-- a cent, its months, where it was billed until, where it ends by now, and whether a
+-- restart settled it. All subscriptions are walked together, the charges of one in their order:
 -- a step takes the next charge X of each. `running` are the earlier charges that may
 -- still run when a later one begins.
 create or replace temp table walked as
@@ -18,11 +18,8 @@ with recursive placed as materialized (
         p.net,
         p.months,
         p.status = 'paid' as is_paid,
-        p.months is not null and p.of_invoice_id is null as may_restart,
-        p.net < 0
-            and p.of_invoice_id is null
-            and p.monthly is null
-            and coalesce(abs(microseconds(p.period_start, p.starts_at)) <= hours(2), false) as may_swap
+        p.may_restart,
+        p.may_swap
     from period p
     semi join overlapping o
         on o.customer_id = p.customer_id
@@ -30,7 +27,7 @@ with recursive placed as materialized (
         and o.currency = p.currency
     where isfinite(p.ends_at)
     window in_order as (
-        partition by p.customer_id, p.subscription_id, p.currency
+        partition by p.subscription_id, p.customer_id, p.currency
         order by p.issued_at, p.starts_at, p.invoice_id
     )
 ),
@@ -39,6 +36,7 @@ walk as (
         p.subscription,
         0::bigint as place,
         null::bigint as row,
+        false as is_changed,
         null::hugeint as amount,
         null::integer as months,
         null::timestamp as billed_until,
@@ -111,6 +109,7 @@ walk as (
             s.subscription,
             s.place,
             s.row,
+            s.is_swap or s.amount <> s.own_amount as is_changed,
             s.amount,
             s.months,
             s.billed_until,
@@ -168,4 +167,5 @@ select
 from walk w
 left join cut c
     on c.row = w.row
-where w.place > 0;
+where w.is_changed
+    or c.row is not null;

@@ -7,9 +7,9 @@
 create or replace temp table implied as
 with first_term as (
     select arg_min(p.row, {'a': p.issued_at, 'b': p.starts_at, 'c': p.invoice_id}) as row
-    from priced p
-    where p.basis = 'term'
-        and getvariable('has_implied_cycles')
+    from priced('period') p
+    where getvariable('has_implied_cycles')
+        and p.basis = 'term'
     group by p.customer_id, p.subscription_id, p.currency
 ),
 renewal as materialized (
@@ -24,10 +24,11 @@ renewal as materialized (
         r.period_start,
         r.starts_at,
         r.mrr
-    from priced r
+    from priced('period') r
     semi join first_term f
         on f.row = r.row
-    where r.period_end - r.period_start >= interval '28 days'
+    where getvariable('has_implied_cycles')
+        and r.period_end - r.period_start >= interval '28 days'
         and abs(microseconds(r.period_end, r.starts_at)) <= hours(12)
         and r.period_start < getvariable('first_invoice_at')
 ),
@@ -43,11 +44,12 @@ other as (
         and o.basis = 'term'
         and abs(microseconds(r.starts_at, o.starts_at)) <= hours(12) as renews_too
     from renewal r
-    join priced o
+    join priced('period') o
         on o.customer_id = r.customer_id
         and o.subscription_id = r.subscription_id
         and o.currency = r.currency
         and o.row <> r.row
+    where getvariable('has_implied_cycles')
 ),
 summed as (
     select
@@ -64,4 +66,5 @@ select
 from renewal r
 left join summed s
     on s.row = r.row
-where not coalesce(s.is_covered, false);
+where not coalesce(s.is_covered, false)
+    and getvariable('has_implied_cycles');

@@ -5,17 +5,24 @@
 -- start, implied ones among them, and earlier credits with what they took themselves.
 -- All subscriptions are taken together, the credits of one in the order of their
 -- starts, those that start together in one step.
+create or replace temp table credited as
+select p.*
+from period p
+semi join (
+    select
+        c.customer_id,
+        c.subscription_id,
+        c.currency
+    from period c
+    where c.net < 0
+        or c.monthly < 0
+) d
+    on d.subscription_id = p.subscription_id
+    and d.customer_id = p.customer_id
+    and d.currency = p.currency;
+
 create or replace temp table limited as
-with recursive credited as (
-    select distinct
-        p.customer_id,
-        p.subscription_id,
-        p.currency
-    from period p
-    where p.net < 0
-        or p.monthly < 0
-),
-charge as materialized (
+with recursive charge as materialized (
     select
         p.row,
         p.customer_id,
@@ -25,18 +32,14 @@ charge as materialized (
         p.ends_at,
         p.period_start,
         p.mrr
-    from priced p
-    semi join credited c
-        on c.customer_id = p.customer_id
-        and c.subscription_id = p.subscription_id
-        and c.currency = p.currency
+    from priced('credited') p
 ),
 credit as materialized (
     select
         c.*,
-        min(c.row) over (partition by c.customer_id, c.subscription_id, c.currency) as subscription,
+        min(c.row) over (partition by c.subscription_id, c.customer_id, c.currency) as subscription,
         dense_rank() over (
-            partition by c.customer_id, c.subscription_id, c.currency order by c.starts_at
+            partition by c.subscription_id, c.customer_id, c.currency order by c.starts_at
         ) as place
     from charge c
     where c.mrr < 0

@@ -22,7 +22,7 @@ select
     p.amount,
     coalesce(l.mrr, p.mrr) as mrr,
     case when p.is_settled then 0 else coalesce(l.mrr - p.mrr, 0) end as unmatched
-from priced p
+from priced('period') p
 left join limited l
     on l.row = p.row
 union all
