@@ -18,11 +18,13 @@ create or replace temp macro hours(number) as number * 3_600_000_000;
 create or replace temp macro nearest_months(moment, later) as
     ((microseconds(moment, later) + 1_314_900_000_000) // 2_629_800_000_000)::integer;
 
+-- Months are counted back only where counting them forward misses.
 create or replace temp macro whole_months(moment, later) as
     case
         when nearest_months(moment, later) < 1 then null
         when abs(microseconds(moment + to_months(nearest_months(moment, later)), later)) <= hours(2)
-            or abs(microseconds(moment, later - to_months(nearest_months(moment, later)))) <= hours(2)
+            then nearest_months(moment, later)
+        when abs(microseconds(moment, later - to_months(nearest_months(moment, later)))) <= hours(2)
             then nearest_months(moment, later)
     end;
 

@@ -37,16 +37,19 @@ service as (
         c.* exclude (line_period_start),
         case when c.carries_arrears then c.period_end else c.line_period_start end as starts_at
     from counted c
+),
+measured as (
+    select
+        s.*,
+        case when s.monthly is null then whole_months(s.starts_at, s.ends_at) end as months
+    from service s
 )
 -- Lines undo nothing (R7): an invoice alone may restart or swap.
 select
-    s.*,
-    case when s.monthly is null then whole_months(s.starts_at, s.ends_at) end as months,
-    s.of_invoice_id is null
-        and s.monthly is null
-        and whole_months(s.starts_at, s.ends_at) is not null as may_restart,
-    s.of_invoice_id is null
-        and s.monthly is null
-        and s.net < 0
-        and coalesce(abs(microseconds(s.period_start, s.starts_at)) <= hours(2), false) as may_swap
-from service s;
+    m.*,
+    m.months is not null and m.of_invoice_id is null as may_restart,
+    m.net < 0
+        and m.of_invoice_id is null
+        and m.monthly is null
+        and coalesce(abs(microseconds(m.period_start, m.starts_at)) <= hours(2), false) as may_swap
+from measured m;

@@ -5,21 +5,34 @@
 -- start, implied ones among them, and earlier credits with what they took themselves.
 -- All subscriptions are taken together, the credits of one in the order of their
 -- starts, those that start together in one step.
-create or replace temp table credited as
-select p.*
+create or replace temp table with_credit as
+select distinct
+    p.customer_id,
+    p.subscription_id,
+    p.currency
 from period p
-semi join (
-    select
-        c.customer_id,
-        c.subscription_id,
-        c.currency
-    from period c
-    where c.net < 0
-        or c.monthly < 0
-) d
-    on d.subscription_id = p.subscription_id
-    and d.customer_id = p.customer_id
-    and d.currency = p.currency;
+where p.net < 0
+    or p.monthly < 0;
+
+-- Their charges, in the few columns that pricing reads.
+create or replace temp table credited as
+select
+    p.row,
+    p.customer_id,
+    p.subscription_id,
+    p.currency,
+    p.period_start,
+    p.starts_at,
+    p.ends_at,
+    p.net,
+    p.months,
+    p.may_restart,
+    p.may_swap
+from period p
+semi join with_credit c
+    on c.subscription_id = p.subscription_id
+    and c.customer_id = p.customer_id
+    and c.currency = p.currency;
 
 create or replace temp table limited as
 with recursive charge as materialized (

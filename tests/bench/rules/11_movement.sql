@@ -10,21 +10,11 @@ with event as (
     select
         c.customer_id,
         c.currency,
-        c.starts_on as effective_on,
-        c.mrr as change,
-        case when c.is_unpaid then c.mrr else 0 end as unpaid_change
+        unnest([c.starts_on, c.ends_on]) as effective_on,
+        unnest([c.mrr, - c.mrr]) as change,
+        unnest(case when c.is_unpaid then [c.mrr, - c.mrr] else [0, 0] end) as unpaid_change
     from charge c
     where c.starts_on < c.ends_on
-    union all
-    select
-        c.customer_id,
-        c.currency,
-        c.ends_on,
-        - c.mrr,
-        case when c.is_unpaid then - c.mrr else 0 end
-    from charge c
-    where c.starts_on < c.ends_on
-        and isfinite(c.ends_on)
 ),
 daily as (
     select
@@ -34,52 +24,55 @@ daily as (
         sum(e.change)::bigint as change,
         sum(e.unpaid_change)::bigint as unpaid_change
     from event e
+    where isfinite(e.effective_on)
     group by e.customer_id, e.currency, e.effective_on
     having sum(e.change) <> 0
         or sum(e.unpaid_change) <> 0
 ),
 running as (
     select
-        d.customer_id,
-        d.currency,
-        d.effective_on,
-        greatest(sum(d.change) over in_order, 0)::bigint as balance,
-        greatest(least(sum(d.unpaid_change) over in_order, sum(d.change) over in_order), 0)::bigint as unpaid
+        d.*,
+        sum(d.change) over in_order as in_force,
+        sum(d.unpaid_change) over in_order as unpaid_in_force
     from daily d
     window in_order as (partition by d.customer_id, d.currency order by d.effective_on)
 ),
-stepped as (
+-- The balance after the day, and before it: without the day's own change.
+balanced as (
     select
         r.customer_id,
         r.currency,
         r.effective_on,
-        r.balance,
-        r.balance - lag(r.balance, 1, 0) over in_order as change,
-        r.unpaid - lag(r.unpaid, 1, 0) over in_order as unpaid_change
+        greatest(r.in_force, 0)::bigint as balance,
+        greatest(r.in_force - r.change, 0)::bigint as balance_before,
+        greatest(least(r.unpaid_in_force, r.in_force), 0)::bigint as unpaid,
+        greatest(least(r.unpaid_in_force - r.unpaid_change, r.in_force - r.change), 0)::bigint as unpaid_before
     from running r
-    window in_order as (partition by r.customer_id, r.currency order by r.effective_on)
 ),
--- In how many currencies the customer is active after the day.
-followed as (
-    select
-        s.*,
-        (s.balance > 0)::integer - (s.balance - s.change > 0)::integer as activation,
-        sum((s.balance > 0)::integer - (s.balance - s.change > 0)::integer) over (
-            partition by s.customer_id order by s.effective_on
-        ) as active_after
-    from stepped s
-    where s.change <> 0
-        or s.unpaid_change <> 0
-),
--- And before it; and the first day on which it is active at all.
+-- In how many currencies the customer is active after the day, and before it; and the
+-- first day on which it is active at all.
 judged as materialized (
     select
-        f.*,
-        f.active_after - sum(f.activation) over of_day as active_before,
-        row_number() over (of_day order by f.currency) as row_of_day,
-        min(f.effective_on) filter (where f.active_after > 0) over (partition by f.customer_id) as first_active_on
-    from followed f
-    window of_day as (partition by f.customer_id, f.effective_on)
+        b.customer_id,
+        b.currency,
+        b.effective_on,
+        b.balance,
+        b.balance - b.balance_before as change,
+        b.unpaid - b.unpaid_before as unpaid_change,
+        sum((b.balance > 0)::integer - (b.balance_before > 0)::integer) over by_day as active_after,
+        coalesce(
+            sum((b.balance > 0)::integer - (b.balance_before > 0)::integer) over (
+                by_day groups between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as active_before,
+        row_number() over (partition by b.customer_id order by b.effective_on, b.currency)
+        = rank() over by_day as is_first_of_day,
+        min(b.effective_on) filter (where b.balance > 0) over (partition by b.customer_id) as first_active_on
+    from balanced b
+    where b.balance <> b.balance_before
+        or b.unpaid <> b.unpaid_before
+    window by_day as (partition by b.customer_id order by b.effective_on)
 ),
 -- How customers begin whose earlier life the export may hide.
 beginning as (
@@ -96,7 +89,7 @@ beginning as (
         on c.customer_id = j.customer_id
         and c.starts_on <= j.first_active_on
     where j.effective_on = j.first_active_on
-        and j.row_of_day = 1
+        and j.is_first_of_day
         and getvariable('is_truncated')
     group by j.customer_id, j.first_active_on
 ),
@@ -140,7 +133,7 @@ select
         else 'contraction'
     end::movement_kind as kind,
     case
-        when j.row_of_day > 1 then 0
+        when not j.is_first_of_day then 0
         when j.active_before = 0 and j.active_after > 0 then 1
         when j.active_before > 0 and j.active_after = 0 then -1
         else 0
