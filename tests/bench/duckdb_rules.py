@@ -60,6 +60,14 @@ def rebuild(session: DuckDBPyConnection) -> None:
         session.execute(step.read_text(encoding="utf-8"))
 
 
+def forget(session: DuckDBPyConnection) -> None:
+    """Drop what ``rebuild`` made, with what it put aside on its way."""
+    made = session.execute("select table_name from duckdb_tables() where temporary").fetchall()
+    for name in (*TABLES, *(name for (name,) in made)):
+        session.execute(f"drop table if exists {name}")
+    session.execute("checkpoint")
+
+
 def hold_equal(session: DuckDBPyConnection, connection: Connection, directory: Path | None = None) -> int:
     """Raise AssertionError at the first table whose rows are not those of ours; return how many rows it compared.
 
