@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import duckdb
 import psycopg
@@ -18,27 +16,10 @@ from pgmrr.migrations import migrate
 from pgmrr.rows import only_row
 from pgmrr.server import EmbeddedServer
 from pgmrr.simulation import SaasParameters, simulate_saas
+from transfer import FACTS, fill
 
 # Companies over three years; about 13 invoices each.
 COMPANIES = {"XS": 400, "S": 3_800, "M": 38_000, "L": 380_000, "XL": 3_800_000}
-
-# What DuckDB gets: its tables, and the query of PostgreSQL that fills each.
-_TABLES = {
-    "invoice": "select * from raw.invoice i where i.superseded_by is null order by i.customer_id, i.invoice_id",
-    "customer": "select * from raw.customer c where c.superseded_by is null order by c.customer_id",
-    "setting": "select * from meta.setting",
-    "coverage": "select * from meta.coverage",
-    "currency": "select * from ledger.currency",
-}
-_TYPES = {
-    "boolean": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "integer": "INTEGER",
-    "bigint": "BIGINT",
-    "numeric": "DECIMAL(38, 10)",
-    "date": "DATE",
-    "timestamp with time zone": "TIMESTAMP",
-}
 
 
 class Bench:
@@ -115,9 +96,10 @@ class Bench:
         session.execute("set timezone = 'UTC'")
         known = {name for (name,) in session.execute("select table_name from duckdb_tables()").fetchall()}
         with self.connect() as connection:
-            for table, query in _TABLES.items():
+            for table, query in FACTS.items():
                 if table not in known:
-                    self._fill(session, connection, table, query)
+                    fill(session, connection, table, query, self.home)
+                    session.execute("checkpoint")
         return session
 
     def seconds(self, call: Callable[[], object]) -> float:
@@ -142,22 +124,3 @@ class Bench:
                 connection.execute("select pg_size_bytes(current_setting('effective_cache_size')) / 1024")
             )[0]
         return f"{kilobytes}KiB"
-
-    def _fill(self, session: DuckDBPyConnection, connection: psycopg.Connection, table: str, query: str) -> None:
-        columns = {}
-        cursor = connection.execute(f"select * from ({query}) as wanted limit 0")
-        for column in cursor.description or []:
-            (kind,) = only_row(connection.execute("select format_type(%s, null)", [column.type_code]))
-            columns[column.name] = _TYPES.get(kind, "VARCHAR")
-        with NamedTemporaryFile(dir=self.home, suffix=".csv") as file:
-            with connection.cursor().copy(f"copy ({query}) to stdout (format csv, null '\\N')") as copy:
-                for data in copy:
-                    file.write(data)
-            file.flush()
-            types = json.dumps(columns).replace("'", "''")
-            session.execute(
-                f"create table {table} as select * from read_csv(?, header = false, nullstr = '\\N',"
-                f" auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {types})",
-                [file.name],
-            )
-        session.execute("checkpoint")

@@ -32,6 +32,12 @@ suspect as materialized (
     where i.status in ('paid', 'open', 'draft')
         and (is_due_before or is_off or is_long or i.status = 'draft')
 ),
+billed as materialized (
+    select distinct i.customer_id, i.currency
+    from invoice i
+    where i.subscription_id is not null
+        and i.status in ('paid', 'open', 'draft')
+),
 odd as (
     select
         'customer is missing from the customer file' as warning,
@@ -64,15 +70,15 @@ odd as (
     from suspect s
     where s.is_long
     union all
-    select 'two currencies of a customer', string_agg(d.currency, ', ' order by d.currency)
-    from (
-        select distinct i.customer_id, i.currency
-        from invoice i
-        where i.subscription_id is not null
-            and i.status in ('paid', 'open', 'draft')
-    ) d
-    group by d.customer_id
-    having count(*) > 1
+    select 'two currencies of a customer', string_agg(b.currency, ', ' order by b.currency)
+    from billed b
+    semi join (
+        select customer_id
+        from billed
+        group by customer_id
+        having count(*) > 1
+    ) s using (customer_id)
+    group by b.customer_id
     union all
     select 'carries arrears', c.net * 0.01 || ' ' || c.currency || ' over the whole period'
     from charge c

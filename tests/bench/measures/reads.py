@@ -1,6 +1,7 @@
 """The reads of ``pgmrr kpis`` and of the report, warm, against DuckDB's from its charges."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
@@ -13,6 +14,7 @@ from measure import Measure, Sample, Sides
 from pgmrr.database import Database, reading
 
 Connection = psycopg.Connection[DictRow]
+Answer = Sequence[duckdb_reads.Row]
 Asked = list[tuple[reads.Read, DictRow]]  # what is asked, in order, with the parameters
 
 
@@ -26,15 +28,14 @@ def _against_duckdb(wanted: list[reads.Read]) -> Callable[[Bench], AbstractConte
                 duckdb_reads.load(session, facts)
             asked = _asked(connection, wanted)
 
-            def theirs() -> Iterator[list[duckdb_reads.Row]]:
+            def ours() -> list[Answer]:
+                return [_ask(connection, read, parameters) for read, parameters in asked]
+
+            def theirs() -> list[Answer]:
                 duckdb_reads.prepare(session)
-                return (duckdb_reads.ask(session, read.name, parameters) for read, parameters in asked)
+                return [duckdb_reads.ask(session, read.name, parameters) for read, parameters in asked]
 
-            def check() -> int:
-                pairs = zip(asked, _ours(connection, asked), theirs(), strict=True)
-                return sum(duckdb_reads.check_equal(read.name, our, their) for (read, _), our, their in pairs)
-
-            yield Sides(lambda: _timed(bench, lambda: _ours(connection, asked)), lambda: _timed(bench, theirs), check)
+            yield Sides(lambda: _sample(ours), lambda: _sample(theirs), lambda: _compared_rows(asked, ours(), theirs()))
 
     return open_
 
@@ -44,15 +45,13 @@ def _alone(bench: Bench) -> Iterator[Sides]:
     """Only ours has an answer, which must be the same when it is asked for again."""
     with _reading(bench) as connection:
         asked = _asked(connection, [read for read in reads.listed() if read.name in duckdb_reads.OURS_ONLY])
+        answers: list[Answer] = []
 
-        def ours() -> Sample:
-            return _timed(bench, lambda: _ours(connection, asked))
+        def ours() -> list[Answer]:
+            answers[:] = [_ask(connection, read, parameters) for read, parameters in asked]
+            return answers
 
-        def check() -> int:
-            pairs = zip(asked, _ours(connection, asked), _ours(connection, asked), strict=True)
-            return sum(duckdb_reads.check_equal(read.name, once, again) for (read, _), once, again in pairs)
-
-        yield Sides(ours, ours, check)
+        yield Sides(lambda: _sample(ours), lambda: _sample(ours), lambda: _compared_rows(asked, list(answers), ours()))
 
 
 @contextmanager
@@ -71,15 +70,23 @@ def _asked(connection: Connection, wanted: list[reads.Read]) -> Asked:
     ]
 
 
-def _ours(connection: Connection, asked: Asked) -> Iterator[list[DictRow]]:
-    return (connection.execute(read.sql.encode(), parameters or None).fetchall() for read, parameters in asked)
+def _ask(connection: Connection, read: reads.Read, parameters: DictRow) -> Answer:
+    return connection.execute(read.sql.encode(), parameters or None).fetchall()
 
 
-def _timed(bench: Bench, answers: Callable[[], Iterator[list[duckdb_reads.Row]]]) -> Sample:
-    """All answers, fetched one after the other."""
-    rows: list[int] = []
-    seconds = bench.seconds(lambda: rows.extend(len(answer) for answer in answers()))
-    return Sample(seconds, sum(rows))
+def _sample(ask: Callable[[], list[Answer]]) -> Sample:
+    """How long it takes to fetch all answers, one after the other."""
+    started = time.perf_counter()
+    answers = ask()
+    return Sample(time.perf_counter() - started, sum(map(len, answers)))
+
+
+def _compared_rows(asked: Asked, ours: list[Answer], others: list[Answer]) -> int:
+    """Raise AssertionError where answers differ; how many rows they have."""
+    return sum(
+        duckdb_reads.check_equal(read.name, our, other)
+        for (read, _), our, other in zip(asked, ours, others, strict=True)
+    )
 
 
 MEASURES = [
@@ -102,7 +109,6 @@ MEASURES = [
         aim=None,
         open=_alone,
         reference_measure="reads",
-        warm=True,
         note="DuckDB cannot repeat the draws of a forecast, and risks are written in words",
     ),
     Measure(

@@ -13,7 +13,7 @@ kinds as (
         i.currency,
         i.subscription_id is not null as has_subscription,
         i.line_period_start < i.line_period_end as has_service,
-        coalesce(o.basis, 'term') as basis,
+        o.basis,
         count(*) as invoices,
         sum(i.total)::bigint as total
     from invoice i
@@ -31,7 +31,7 @@ told as (
         end as fate,
         case
             when fate = 'not counted' then o.status
-            when fate = 'charge' then o.basis
+            when fate = 'charge' then coalesce(o.basis, 'term')
             when not o.has_subscription then 'no subscription'
             when o.has_service is null then 'no service period'
             else 'empty service period'
