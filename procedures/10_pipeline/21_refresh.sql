@@ -74,6 +74,7 @@ begin
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     call pipeline.update_currencies();
+    call pipeline.keep_histories(v_customers);
 end;
 $$;
 

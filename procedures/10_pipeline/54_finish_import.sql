@@ -92,6 +92,14 @@ begin
     if not v_is_repeated then
         call pipeline.remember_mrr(v_customers);
         call pipeline.refresh_touched(v_customers);
+
+        -- Who has no invoices has no charges to refresh, but is known from now on.
+        call pipeline.keep_histories(array(
+            select c.customer_id
+            from raw.customer c
+            where c.batch_id = p_batch
+                and not exists (select from ledger.history_cents h where h.customer_id = c.customer_id)
+        ));
     end if;
 
     select coalesce(

@@ -49,6 +49,7 @@ KEPT = {
     "movements": "select * from ledger.movement_cents order by customer_id, currency, effective_on",
     "days": "select * from ledger.daily_change_cents order by effective_on, currency, kind",
     "terms": "select * from ledger.daily_term_cents order by starts_on, currency, months, is_renewal",
+    "histories": "select * from ledger.history_cents order by customer_id",
     "currencies": "select * from ledger.currency order by currency",
     "coverage": "select * from meta.coverage",
 }
