@@ -116,12 +116,13 @@ begin
             call pipeline.refresh_touched(v_customers);
 
             -- Who was known from the batch alone is unknown again, and so without a history.
-            call pipeline.keep_histories(array(
+            v_listed := array(
                 select h.customer_id
                 from ledger.history_cents h
                 where h.customer_id = any(v_listed)
                     and not exists (select from raw.customer c where c.customer_id = h.customer_id)
-            ));
+            );
+            call pipeline.keep_histories(v_listed);
     end case;
 
     return pg_catalog.to_jsonb(v_last);
