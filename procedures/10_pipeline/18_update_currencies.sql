@@ -41,6 +41,9 @@ begin
         v_reporting,
         case when u.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(u.currency) end
     from (select distinct d.currency from ledger.daily_change_cents d) u;
+
+    update meta.coverage c
+    set factors = coalesce((select pg_catalog.jsonb_object_agg(u.currency, u.factor) from ledger.currency u), '{}');
 end;
 $$;
 

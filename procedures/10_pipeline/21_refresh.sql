@@ -94,6 +94,7 @@ begin
     call pipeline.update_currencies();
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_cohorts(v_kept, 1);
+    call pipeline.keep_histories(v_customers);
 end;
 $$;
 

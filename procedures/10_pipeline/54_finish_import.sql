@@ -32,6 +32,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_customers text[];
+    v_unbilled text[];
     v_is_repeated boolean;
     v_fates jsonb;
     v_files jsonb;
@@ -92,6 +93,15 @@ begin
     if not v_is_repeated then
         call pipeline.remember_mrr(v_customers);
         call pipeline.refresh_touched(v_customers);
+
+        -- Who has no invoices has no charges to refresh, but is known from now on.
+        v_unbilled := array(
+            select c.customer_id
+            from raw.customer c
+            where c.batch_id = p_batch
+                and not exists (select from ledger.history_cents h where h.customer_id = c.customer_id)
+        );
+        call pipeline.keep_histories(v_unbilled);
     end if;
 
     select coalesce(

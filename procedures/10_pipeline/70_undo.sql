@@ -24,6 +24,7 @@ as $$
 declare
     v_last meta.batch;
     v_customers text[];
+    v_listed text[];
     v_setting meta.setting;
 begin
     perform pipeline.lock();
@@ -96,6 +97,8 @@ begin
                     )
             );
 
+            v_listed := array(select c.customer_id from raw.customer c where c.batch_id = v_last.batch_id);
+
             delete from raw.invoice i where i.batch_id = v_last.batch_id;
             update raw.invoice i set superseded_by = null where i.superseded_by = v_last.batch_id;
             delete from raw.customer c where c.batch_id = v_last.batch_id;
@@ -111,6 +114,15 @@ begin
             delete from meta.exchange_rate e where v_last.details -> 'rates' ? e.currency;
             delete from meta.batch b where b.batch_id = v_last.batch_id;
             call pipeline.refresh_touched(v_customers);
+
+            -- Who was known from the batch alone is unknown again, and so without a history.
+            v_listed := array(
+                select h.customer_id
+                from ledger.history_cents h
+                where h.customer_id = any(v_listed)
+                    and not exists (select from raw.customer c where c.customer_id = h.customer_id)
+            );
+            call pipeline.keep_histories(v_listed);
     end case;
 
     return pg_catalog.to_jsonb(v_last);

@@ -2,32 +2,23 @@
 --
 -- In the reporting currency, or in p_currency. 0 where the customer pays nothing that
 -- day; NULL where it is unknown: outside coverage, or for an unknown customer; error MR005
--- where an exchange rate is missing. One descent of an index for each currency of the
--- company.
+-- where an exchange rate is missing. One look-up by the key of the customer, whatever the
+-- number of currencies.
 create or replace function kpi.mrr_at(p_customer text, p_date date, p_currency text default null)
 returns numeric
 language sql
 stable
 parallel safe
 begin atomic
-    select coalesce(
-        (
-            select sum(b.balance * case when p_currency is null then c.factor else kpi.conversion(c.currency, p_currency) end)
-            from kpi.currency c
-            cross join lateral (
-                select l.balance
-                from kpi.balance l
-                where l.customer_id = p_customer
-                    and l.currency = c.currency
-                    and l.effective_on <= p_date
-                order by l.effective_on desc
-                limit 1
-            ) b
-        ),
-        (select 0 from kpi.customer u where u.customer_id = p_customer)
-    )
-    from kpi.coverage v
-    where p_date between v.observed_from and v.complete_through;
+    select case
+        when h.currency is not null and p_currency is null
+            then coalesce(h.balances_in_cents[width_bucket(p_date, h.days)], 0) * 0.01 * (h.factors -> h.currency)::numeric
+        when cardinality(h.days) = 0 then 0
+        else kpi.mrr_of_history(h.days, h.currencies, h.balances_in_cents, h.factors, p_date, p_currency)
+    end
+    from kpi.history h
+    where h.customer_id = p_customer
+        and p_date between h.observed_from and h.complete_through;
 end;
 
 comment on function kpi.mrr_at(text, date, text) is
