@@ -180,7 +180,7 @@ begin
         )
     );
 
-    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;
+    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.read_groups, pg_temp.corrected;
     drop table if exists pg_temp.read_customers;
     return v_report;
 end;
