@@ -11,10 +11,11 @@ language sql
 stable
 parallel safe
 return case
+    when p_text is null then null
     when left(p_text, 5) = any(pipeline.usual_spellings('year'))
         and substr(p_text, 6, 5) = any(pipeline.usual_spellings('day'))
         and substr(p_text, 11) = any(pipeline.usual_spellings('clock'))
-        then p_text::timestamp at time zone 'UTC'
+        then (p_text || 'Z')::timestamptz
     when p_text !~ '^(19|20|21)[0-9]{2}-(0?[1-9]|1[0-2])-(0?[1-9]|[12][0-9]|3[01])([ T]([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z?)?$'
         then null
     when p_text !~ '^[0-9]{4}-[0-9]{1,2}-(29|3[01])'

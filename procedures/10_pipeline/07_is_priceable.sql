@@ -12,6 +12,7 @@ parallel safe
 return p_until is null
     or p_from is null
     or p_until <= p_from
+    or (abs(p_amount) <= 30000000000 and p_until - p_from >= interval '1 second')
     or abs(p_amount::numeric) * 2629800 < 1e17 * extract(epoch from p_until - p_from);
 
 comment on function pipeline.is_priceable(bigint, timestamptz, timestamptz) is

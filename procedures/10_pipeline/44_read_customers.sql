@@ -10,6 +10,8 @@ create or replace procedure pipeline.read_customers(p_options jsonb default '{}'
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+-- Hardly a row is like another: to remember what each gave takes longer than to read it.
+set enable_memoize = off
 as $$
 declare
     v_is_stripe boolean := p_options = '{}';

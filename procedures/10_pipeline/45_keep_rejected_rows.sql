@@ -15,6 +15,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_corrects boolean;
+    v_any_rejected boolean;
 begin
     select coalesce((b.details -> 'corrections')::boolean, false)
     into v_corrects
@@ -48,6 +49,12 @@ begin
             'read_' || p_role
         )
         using p_role;
+    end if;
+
+    execute format($any$ select exists (select from pg_temp.%I r where r.state = 'rejected') $any$, 'read_' || p_role)
+    into v_any_rejected;
+    if not v_any_rejected then
+        return;
     end if;
 
     execute format(
@@ -92,21 +99,19 @@ begin
     )
     using p_batch, p_role;
 
-    if found then
-        update meta.batch b
-        set details = b.details || pg_catalog.jsonb_build_object(
-            'headers',
-            coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(
-                p_role,
-                (
-                    select pg_catalog.jsonb_agg(h.header order by h.place)
-                    from pg_temp.staged_header h
-                    where h.file_role = p_role
-                )
+    update meta.batch b
+    set details = b.details || pg_catalog.jsonb_build_object(
+        'headers',
+        coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(
+            p_role,
+            (
+                select pg_catalog.jsonb_agg(h.header order by h.place)
+                from pg_temp.staged_header h
+                where h.file_role = p_role
             )
         )
-        where b.batch_id = p_batch;
-    end if;
+    )
+    where b.batch_id = p_batch;
 
     -- The same row without an id, rejected as before.
     update raw.rejected_row r

@@ -34,13 +34,13 @@ begin
     select
         case
             when v_source = 'stripe'
-                then max(greatest(r.issued_at, r.finalized_at, r.paid_at, r.voided_at, r.uncollectible_at))
+                then max(g.last_event_at)
         end,
-        min(r.issued_at),
-        max(r.issued_at)
+        min(g.first_issued_at),
+        max(g.last_issued_at)
     into v_as_of, v_first, v_last
-    from pg_temp.read_invoices r
-    where r.state <> 'rejected';
+    from pg_temp.read_groups g
+    where g.state <> 'rejected';
 
     if v_corrects then
         select greatest(v_as_of, max(b.as_of))
@@ -116,6 +116,8 @@ begin
                     and j.row_id = r.invoice_id
             )
         on conflict do nothing;
+
+        call pipeline.group_read_rows();
     end if;
 
     if v_source = 'lines' then
@@ -187,13 +189,15 @@ begin
         and i.invoice_id = a.invoice_id
         and i.superseded_by is null;
 
-    update raw.invoice i
-    set superseded_by = p_batch
-    from pg_temp.read_invoices r
-    where r.state = 'changed'
-        and i.customer_id = r.customer_id
-        and i.invoice_id = r.invoice_id
-        and i.batch_id = r.known_batch_id;
+    if exists (select from pg_temp.read_groups g where g.state = 'changed') then
+        update raw.invoice i
+        set superseded_by = p_batch
+        from pg_temp.read_invoices r
+        where r.state = 'changed'
+            and i.customer_id = r.customer_id
+            and i.invoice_id = r.invoice_id
+            and i.batch_id = r.known_batch_id;
+    end if;
 
     insert into raw.invoice (
         customer_id, invoice_id, batch_id, line_number, of_invoice_id, subscription_id, currency, status, issued_at,

@@ -70,18 +70,20 @@ begin
 
     insert into raw.customer (customer_id, batch_id, is_listed)
     select
-        r.customer_id,
+        n.customer_id,
         p_batch,
         false
-    from pg_temp.read_invoices r
-    where r.state in ('new', 'changed')
-        and not exists (
-            select
-            from raw.customer c
-            where c.customer_id = r.customer_id
-                and c.superseded_by is null
-        )
-    group by r.customer_id;
+    from (
+        select distinct r.customer_id
+        from pg_temp.read_invoices r
+        where r.state in ('new', 'changed')
+    ) n
+    where not exists (
+        select
+        from raw.customer c
+        where c.customer_id = n.customer_id
+            and c.superseded_by is null
+    );
 end;
 $$;
 

@@ -40,16 +40,15 @@ begin
                     and h.column_name like 'extra\_%%'
             )
         )
-        from (
-            select
-                r.state,
-                r.problem[2] as reason,
-                count(*) as rows
-            from pg_temp.%I r
-            group by r.state, r.problem[2]
-        ) s
+        from (%s) s
         $count$,
-        case p_role when 'customers' then 'read_customers' else 'read_invoices' end
+        case p_role
+            when 'customers' then
+                'select r.state, r.problem[2] as reason, count(*) as rows from pg_temp.read_customers r '
+                'group by r.state, r.problem[2]'
+            else
+                'select g.state, g.reason, sum(g.rows) as rows from pg_temp.read_groups g group by g.state, g.reason'
+        end
     )
     into v_counts
     using p_role;

@@ -64,9 +64,10 @@ begin
     end if;
     execute format('drop table pg_temp.%I', 'staged_' || v_role);
 
-    select pg_catalog.jsonb_build_object('role', v_role, 'rows', count(*))
+    call pipeline.group_read_rows();
+    select pg_catalog.jsonb_build_object('role', v_role, 'rows', coalesce(sum(g.rows), 0))
     into v_facts
-    from pg_temp.read_invoices r;
+    from pg_temp.read_groups g;
 
     if v_has_customers then
         call pipeline.read_customers(p_options);
@@ -153,9 +154,9 @@ begin
     return query
     select w.currency, w.rate_on
     from pipeline.currencies_without_rate(array(
-        select distinct r.currency
-        from pg_temp.read_invoices r
-        where r.state in ('new', 'changed')
+        select distinct g.currency
+        from pg_temp.read_groups g
+        where g.state in ('new', 'changed')
     )) w;
 end;
 $$;

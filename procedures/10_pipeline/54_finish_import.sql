@@ -33,6 +33,9 @@ as $$
 declare
     v_customers text[];
     v_unbilled text[];
+    v_few text[];
+    v_has_known boolean := exists (select from pg_temp.read_groups g where g.state in ('unchanged', 'older'));
+    v_has_changed boolean := exists (select from pg_temp.read_groups g where g.state = 'changed');
     v_is_repeated boolean;
     v_fates jsonb;
     v_files jsonb;
@@ -64,6 +67,9 @@ begin
                 )
         );
     end if;
+
+    -- Of a few customers, what they have is looked up; else it is quicker to go through all.
+    v_few := case when cardinality(v_customers) <= 1000 then v_customers end;
 
     call pipeline.supersede_rejected_rows(p_batch);
 
@@ -104,6 +110,9 @@ begin
         call pipeline.keep_histories(v_unbilled);
     end if;
 
+    if v_has_known or v_has_changed then
+        analyze pg_temp.read_invoices;
+    end if;
     select coalesce(
         pg_catalog.jsonb_agg(
             pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
@@ -117,19 +126,39 @@ begin
     into v_fates
     from (
         select
-            case when r.state = 'rejected' then 'rejected' else coalesce(f.fate, 'not stored') end as fate,
-            case
-                when r.state = 'rejected' then r.problem[2]
-                when f.fate is null then 'dropped later'
-                else f.detail
-            end as detail,
-            count(*) as invoices
-        from pg_temp.read_invoices r
-        left join kpi.invoice_fate f
-            on f.customer_id = r.customer_id
-            and f.invoice_id = r.invoice_id
-            and r.state <> 'rejected'
-        group by 1, 2
+            f.fate,
+            f.detail,
+            sum(f.invoices) as invoices
+        from (
+            select
+                s.fate,
+                s.detail,
+                count(*) as invoices
+            from kpi.invoice_fate s
+            where s.batch_id = p_batch
+                and (v_few is null or s.customer_id = any(v_few))
+            group by s.fate, s.detail
+            union all
+            select
+                coalesce(k.fate, 'not stored'),
+                coalesce(k.detail, 'dropped later'),
+                count(*)
+            from pg_temp.read_invoices r
+            left join kpi.invoice_fate k
+                on k.customer_id = r.customer_id
+                and k.invoice_id = r.invoice_id
+            where v_has_known
+                and r.state in ('unchanged', 'older')
+            group by k.fate, k.detail
+            union all
+            select
+                'rejected',
+                g.reason,
+                g.rows
+            from pg_temp.read_groups g
+            where g.state = 'rejected'
+        ) f
+        group by f.fate, f.detail
     ) t;
 
     update meta.batch b
@@ -151,13 +180,14 @@ begin
             'mrr', v_effect,
             'warnings', pipeline.warnings_of_batch(p_batch, v_customers),
             'unmatched_credits', (
-                select count(distinct r.invoice_id)
-                from pg_temp.read_invoices r
-                join billing.charge_cents c
-                    on c.customer_id = r.customer_id
-                    and c.invoice_id = r.invoice_id
-                where r.state in ('new', 'changed')
-                    and c.unmatched > 0
+                select count(distinct c.invoice_id)
+                from billing.charge_cents c
+                join raw.invoice i
+                    on i.customer_id = c.customer_id
+                    and i.invoice_id = c.invoice_id
+                    and i.batch_id = p_batch
+                where c.unmatched > 0
+                    and (v_few is null or c.customer_id = any(v_few))
             ),
             'replaces_later', (
                 select count(*)
@@ -166,7 +196,8 @@ begin
                     on known.batch_id = r.known_batch_id
                 join meta.batch own
                     on own.batch_id = p_batch
-                where r.state = 'changed'
+                where v_has_changed
+                    and r.state = 'changed'
                     and own.source in ('lines', 'periods')
                     and own.details -> 'corrections' is null
                     and known.last_invoice_at > own.last_invoice_at
@@ -190,7 +221,7 @@ begin
         )
     );
 
-    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.corrected;
+    drop table pg_temp.staged_header, pg_temp.read_invoices, pg_temp.read_groups, pg_temp.corrected;
     drop table if exists pg_temp.read_customers;
     return v_report;
 end;

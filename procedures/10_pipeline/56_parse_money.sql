@@ -9,16 +9,27 @@
 --
 -- Zeros beyond the second decimal are none; any other digit there is refused, since a
 -- rounded amount is not the one in the file. NULL where the text is empty or no such amount.
+--
+-- The usual forms come first, without a regular expression, as in pipeline.parse_amount.
 create or replace function pipeline.parse_money(p_text text, p_decimal text)
 returns bigint
 language sql
 immutable
 parallel safe
 return case
-    when p_decimal is null and p_text ~ '^[+-]?[0-9]{1,13}[.,][0-9]{2}0{2,20}$'
-        then (replace(p_text, ',', '.')::numeric * 100)::bigint
+    when p_text is null then null
     when p_decimal is null
-        then pipeline.parse_amount(p_text)
+        then coalesce(
+            pipeline.parse_amount(p_text),
+            case
+                when p_text ~ '^[+-]?[0-9]{1,13}[.,][0-9]{2}0{2,20}$'
+                    then (replace(p_text, ',', '.')::numeric * 100)::bigint
+            end
+        )
+    when translate(p_text, '0123456789', '') = case p_decimal when 'comma' then ',' else '.' end
+        and (p_text like '_%,__' or p_text like '_%.__')
+        and octet_length(p_text) <= 16
+        then translate(p_text, ',.', '')::bigint
     when p_decimal = 'comma'
         and p_text ~ '^[+-]?([0-9]{1,13}|[0-9]{1,3}([.''\u2019 \u00a0\u202f][0-9]{3}){1,4})(,[0-9]{1,2}0{0,20})?$'
         then (replace(regexp_replace(p_text, '[^0-9,-]', '', 'g'), ',', '.')::numeric * 100)::bigint

@@ -9,8 +9,6 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
     alter table pg_temp.read_invoices
-    add column state text,
-    add column known_batch_id bigint,
     add column due_at timestamptz,
     add column finalized_at timestamptz,
     add column paid_at timestamptz,
@@ -33,36 +31,35 @@ begin
 
     analyze pg_temp.read_invoices;
 
-    update pg_temp.read_invoices r
-    set known_batch_id = c.known_batch_id,
-        state = c.state
-    from (
-        select
-            o.line_number,
-            known.batch_id as known_batch_id,
-            case
-                when o.problem is not null then 'rejected'
-                when known.batch_id is null then 'new'
-                when (
-                    o.of_invoice_id, o.subscription_id, o.currency, o.status, o.issued_at, o.period_start,
-                    o.period_end, o.line_period_start, o.line_period_end, o.subtotal, o.discount, o.tax, o.total,
-                    o.monthly
-                ) is distinct from (
-                    known.of_invoice_id, known.subscription_id, known.currency, known.status, known.issued_at,
-                    known.period_start, known.period_end, known.line_period_start, known.line_period_end,
-                    known.subtotal, known.discount, known.tax, known.total, known.monthly
-                )
-                    then 'changed'
-                else 'unchanged'
-            end as state
-        from pg_temp.read_invoices o
-        left join raw.invoice known
-            on known.customer_id = o.customer_id
-            and known.invoice_id = o.invoice_id
-            and known.superseded_by is null
-            and o.problem is null
-    ) c
-    where c.line_number = r.line_number;
+    -- Writing all rows anew takes a fraction of the time that changing them does.
+    create temp table compared_invoices on commit drop as
+    select
+        case
+            when o.problem is not null then 'rejected'
+            when known.batch_id is null then 'new'
+            when (
+                o.of_invoice_id, o.subscription_id, o.currency, o.status, o.issued_at, o.period_start,
+                o.period_end, o.line_period_start, o.line_period_end, o.subtotal, o.discount, o.tax, o.total,
+                o.monthly
+            ) is distinct from (
+                known.of_invoice_id, known.subscription_id, known.currency, known.status, known.issued_at,
+                known.period_start, known.period_end, known.line_period_start, known.line_period_end,
+                known.subtotal, known.discount, known.tax, known.total, known.monthly
+            )
+                then 'changed'
+            else 'unchanged'
+        end as state,
+        known.batch_id as known_batch_id,
+        o.*
+    from pg_temp.read_invoices o
+    left join raw.invoice known
+        on known.customer_id = o.customer_id
+        and known.invoice_id = o.invoice_id
+        and known.superseded_by is null
+        and o.problem is null;
+
+    drop table pg_temp.read_invoices;
+    alter table pg_temp.compared_invoices rename to read_invoices;
 
     -- What follows joins by state: without statistics of it, by nested loops that take hours.
     analyze pg_temp.read_invoices;

@@ -139,6 +139,8 @@ def migrate(
         open_books(connection, progress) as yoyo,
     ):
         states = _refuse_changed(connection, files)
+        applied = {state.id for state in states if state.applied_at}
+        _load(migration for migration in files if migration.id not in applied)
         pending = yoyo.to_apply(files)
         if pending:
             lock_views(connection, progress)
@@ -172,6 +174,7 @@ def rollback(url: str, steps: int, directory: Path | None = None, progress: Prog
             return []
         with open_books(connection, progress) as yoyo:
             _refuse_changed(connection, files)
+            _load(files)
             chosen = yoyo.to_rollback(files)[:steps]
             if chosen:
                 procedures.unload(connection, progress)
@@ -218,28 +221,33 @@ def reset(url: str, progress: Progress = silent) -> list[str]:
 
 
 def _read(directory: Path | None) -> MigrationList:
-    """The migrations, each with a rollback and each able to run in a transaction."""
+    """The migrations, each with a rollback. What they say is not looked at: taking SQL apart takes long."""
     directory = directory or sql_directory("migrations")
-    try:
-        migrations = read_migrations(escape(str(directory)))
-        for migration in migrations:
-            migration.load()
-            if not Path(migration.path).with_suffix(".rollback.sql").is_file():
-                raise PgmrrError(
-                    f"migration {migration.id} has no rollback",
-                    f"write {directory / migration.id}.rollback.sql",
-                )
-            if not migration.use_transactions:
-                raise PgmrrError(
-                    f"migration {migration.id} asks to run without a transaction,"
-                    " but all pending migrations run in one",
-                    f"remove the line `-- transactional: false` from {migration.path}",
-                )
-    except BadMigration as error:
-        raise PgmrrError(f"the migrations in {directory} cannot be read: {error}") from error
+    migrations = read_migrations(escape(str(directory)))
+    for migration in migrations:
+        if not Path(migration.path).with_suffix(".rollback.sql").is_file():
+            raise PgmrrError(
+                f"migration {migration.id} has no rollback",
+                f"write {directory / migration.id}.rollback.sql",
+            )
     if not migrations:
         raise PgmrrError(f"there are no migrations in {directory}")
     return migrations
+
+
+def _load(migrations: Iterable[Migration]) -> None:
+    """Take apart what is to be run. Raises PgmrrError where it cannot be, or cannot run in a transaction."""
+    for migration in migrations:
+        try:
+            migration.load()
+        except BadMigration as error:
+            raise PgmrrError(f"migration {migration.id} cannot be read: {error}") from error
+        if not migration.use_transactions:
+            raise PgmrrError(
+                f"migration {migration.id} asks to run without a transaction,"
+                " but all pending migrations run in one",
+                f"remove the line `-- transactional: false` from {migration.path}",
+            )
 
 
 def _states(connection: psycopg.Connection, files: MigrationList) -> list[MigrationState]:

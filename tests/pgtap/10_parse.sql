@@ -1,6 +1,6 @@
 -- The small functions below the rules: amounts, times, whole months, and versions in force.
 begin;
-select plan(23);
+select plan(27);
 
 -- pipeline.parse_amount ------------------------------------------------------------------
 
@@ -34,6 +34,60 @@ select is(
 );
 select is(pipeline.parse_amount(''), null, 'parse_amount makes nothing of an empty text');
 select is(pipeline.parse_amount(null), null, 'parse_amount makes nothing of NULL');
+
+-- Every text of up to six of these characters, held against the rule in its plainest words. Amounts
+-- are 126 without decimals, 120 with one and 112 with two; and with a sign before them 124, 112 and 96.
+select results_eq(
+    $$
+    with recursive text_of as (
+        select '' as given
+        union all
+        select t.given || c.sign
+        from text_of t
+        cross join unnest('{0,7,-,+,".",","}'::text[]) as c (sign)
+        where length(t.given) < 6
+    )
+    select count(*), count(pipeline.parse_amount(t.given))
+    from text_of t
+    where pipeline.parse_amount(t.given) is not distinct from case
+        when t.given ~ '^[+-]?[0-9]+([.,][0-9]{1,2})?$' then (replace(t.given, ',', '.')::numeric * 100)::bigint
+    end
+    $$,
+    $$ values (55987::bigint, 690::bigint) $$,
+    'parse_amount reads every short text as its rule says'
+);
+select is(
+    array(
+        select t.given
+        from unnest('{12345678901234.00, "12345678901234,00", 1234567890123.00, "1234567890123,00"}'::text[]) as t (given)
+        where pipeline.parse_amount(t.given) is not null
+    ),
+    '{1234567890123.00, "1234567890123,00"}',
+    'parse_amount reads up to 13 digits before the sign'
+);
+select is(
+    (
+        select count(*)
+        from unnest('{29999999999, 30000000000, 30000000001, 99999999999999}'::bigint[]) as a (amount)
+        cross join unnest(array[1, -1]) as s (sign)
+        cross join unnest('{1 microsecond, 999999 microseconds, 1 second, 1000001 microseconds, 1 minute, 1 hour, 30 days}'::interval[])
+            as l (length)
+        where pipeline.is_priceable(a.amount * s.sign, timestamptz '2025-01-01 00:00+00', timestamptz '2025-01-01 00:00+00' + l.length)
+            = (a.amount::numeric * 2629800 < 1e17 * extract(epoch from l.length))
+    ),
+    56::bigint,
+    'is_priceable says of every amount and period what its arithmetic says'
+);
+select is(
+    (
+        select count(*) filter (where u.spelling !~ '^[A-Z]{3}$') + count(*) filter (where p.spelling !~ '^[0-9]{1,3}$')
+        from unnest(pipeline.usual_spellings('currency')) as u (spelling)
+        full join unnest(pipeline.usual_spellings('percent')) as p (spelling)
+            on p.spelling = u.spelling
+    ),
+    0::bigint,
+    'usual spellings of a currency are three letters, those of a percentage a whole number'
+);
 
 -- pipeline.parse_time --------------------------------------------------------------------
 

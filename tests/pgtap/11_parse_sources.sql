@@ -1,6 +1,6 @@
 -- The small functions that read lines and periods: amounts, days and times of many spellings.
 begin;
-select plan(19);
+select plan(20);
 
 -- pipeline.parse_money and money_problem ------------------------------------------------------
 
@@ -37,6 +37,42 @@ select is(
     ),
     (select count(*) from generate_series(-1000000, 1000000, 37)),
     'parse_money reads every amount as it was written, with or without thousands'
+);
+-- Every text of up to six of these characters, held against what each form allows, in its plainest words.
+select results_eq(
+    $$
+    with recursive text_of as (
+        select '' as given
+        union all
+        select t.given || c.sign
+        from text_of t
+        cross join unnest('{0,7,-," ",".",","}'::text[]) as c (sign)
+        where length(t.given) < 6
+    ),
+    form (name, pattern) as (
+        values
+        (null, '^[+-]?[0-9]+([.,][0-9]{1,2}|[.,][0-9]{2}0{2,})?$'),
+        ('comma', '^[+-]?([0-9]+|[0-9]{1,3}([. ][0-9]{3})+)(,[0-9]{1,2}0*)?$'),
+        ('point', '^[+-]?([0-9]+|[0-9]{1,3}([, ][0-9]{3})+)([.][0-9]{1,2}0*)?$'),
+        ('plain', '^[+-]?[0-9]+([.][0-9]{1,2}0*)?$')
+    )
+    select f.name, count(*), count(pipeline.parse_money(t.given, f.name)) > 300
+    from form f
+    cross join text_of t
+    where pipeline.parse_money(t.given, f.name) is not distinct from case
+        when t.given ~ f.pattern then (
+            case f.name
+                when 'comma' then translate(t.given, ',. ', '.')
+                when 'point' then translate(t.given, '., ', '.')
+                else replace(t.given, ',', '.')
+            end::numeric * 100
+        )::bigint
+    end
+    group by f.name
+    order by f.name
+    $$,
+    $$ values ('comma', 55987::bigint, true), ('plain', 55987, true), ('point', 55987, true), (null, 55987, true) $$,
+    'parse_money reads every short text as its form says'
 );
 select is(
     pipeline.parse_money(U&'1\202F234\00A0567,89', 'comma'),
