@@ -67,6 +67,7 @@ comment on column ledger.cohort_month_cents.losses is 'The same of those among t
 -- that asks by one of these conditions finds them here; where the conditions of a view become
 -- others, it reads the table instead, and is right all the same. (That a period is empty is
 -- written as an equation: the planner takes those for rare, and inequalities for frequent.)
+-- squawk-ignore require-concurrent-index-creation
 create index invoice_out_of_the_ordinary on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
@@ -76,14 +77,21 @@ where superseded_by is null
         or greatest(line_period_start, line_period_end) = line_period_start
     );
 
+-- squawk-ignore require-concurrent-index-creation
 create index invoice_that_looks_wrong on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
         status = 'draft'
         or (due_at at time zone 'UTC')::date < (issued_at at time zone 'UTC')::date
-        or subtotal - coalesce(discount, 0) + coalesce(
-            exclusive_tax, case when inclusive_tax is null then tax end, 0
-        ) <> total
+        or (
+            exclusive_tax is null
+            and inclusive_tax is null
+            and subtotal - coalesce(discount, 0) + coalesce(tax, 0) <> total
+        )
+        or (
+            (exclusive_tax is not null or inclusive_tax is not null)
+            and subtotal - coalesce(discount, 0) + coalesce(exclusive_tax, 0) <> total
+        )
         or total + (starting_balance - ending_balance) <> amount_due
         or (
             monthly is null
@@ -92,8 +100,10 @@ where superseded_by is null
         )
     );
 
+-- squawk-ignore require-concurrent-index-creation
 create index charge_of_no_term on billing.charge_cents (customer_id, invoice_id) include (basis) where basis <> 'term';
 
+-- squawk-ignore require-concurrent-index-creation
 create index charge_to_be_explained on billing.charge_cents (customer_id, invoice_id)
 where carries_arrears
     or unmatched > 0;

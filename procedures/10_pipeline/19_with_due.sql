@@ -1,8 +1,9 @@
--- Which customers must be refreshed, so that what is kept of the last covered day stays true?
+-- Of which customers must what is kept for readers be made anew, where these are refreshed?
 --
--- Those given and, where coverage has moved forward, those whose charges begin or end on the
--- days between (ledger.paying_cents knows the next such day of each). NULL, which stands for
--- all, where all are given, where it has moved back, and where nothing was kept yet.
+-- Of these and, where coverage has moved forward, of those whose charges begin or end on the
+-- days between (ledger.paying_cents knows the next such day of each): their charges and their
+-- ledger stay as they are. NULL, which stands for all, where all are given, where coverage has
+-- moved back, and where nothing was kept yet.
 create or replace function pipeline.with_due(p_customers text[])
 returns text[]
 language sql
@@ -28,6 +29,6 @@ begin atomic
 end;
 
 comment on function pipeline.with_due(text[]) is
-    'The customers given, and those whose MRR may change between the day that is kept and the last covered one; NULL: all.';
+    'The customers given, and those whose MRR may change between the day that is kept and the last covered one: of them what is kept for readers must be made anew; NULL: of all.';
 revoke all on function pipeline.with_due(text[]) from public;
 grant execute on function pipeline.with_due(text[]) to pgmrr_writer;

@@ -17,6 +17,7 @@ set jit = off
 as $$
 declare
     v_customers text[] := p_customers;
+    v_kept text[];
 begin
     perform pipeline.lock();
 
@@ -37,8 +38,8 @@ begin
         complete_through = now_known.complete_through
     from pipeline.coverage_at() now_known;
 
-    v_customers := pipeline.with_due(v_customers);
-    call pipeline.add_to_cohorts(v_customers, -1);
+    v_kept := pipeline.with_due(v_customers);
+    call pipeline.add_to_cohorts(v_kept, -1);
 
     if v_customers is null then
         delete from ledger.daily_change_cents;
@@ -77,8 +78,8 @@ begin
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     call pipeline.update_currencies();
-    call pipeline.update_paying(v_customers);
-    call pipeline.add_to_cohorts(v_customers, 1);
+    call pipeline.update_paying(v_kept);
+    call pipeline.add_to_cohorts(v_kept, 1);
 end;
 $$;
 

@@ -15,6 +15,7 @@ select
     p.by_month * 0.01 as by_month,
     p.by_year * 0.01 as by_year,
     p.by_other * 0.01 as by_other,
+    p.mrr > 0 as has_mrr,
     p.is_only_currency
 from ledger.paying_cents p
 where p.mrr > 0
@@ -29,5 +30,6 @@ comment on column kpi.paying.unpaid is 'That part of it whose invoices are open 
 comment on column kpi.paying.by_month is 'Sum of the charges in force whose term is a month; credits can take it below 0.';
 comment on column kpi.paying.by_year is 'The same of those whose term is a year.';
 comment on column kpi.paying.by_other is 'The same of those with another term.';
+comment on column kpi.paying.has_mrr is 'True where MRR is above 0; credits can leave none.';
 comment on column kpi.paying.is_only_currency is 'True where the customer has no row in another currency.';
 grant select on kpi.paying to pgmrr_reader, pgmrr_writer;

@@ -39,7 +39,7 @@ begin atomic
         on c.currency = p.currency
     where p.day = (select a.day from asked a)
         and p.is_only_currency
-        and p.mrr > 0
+        and p.has_mrr
     union all
     select
         p.customer_id,
@@ -49,7 +49,7 @@ begin atomic
         on c.currency = p.currency
     where p.day = (select a.day from asked a)
         and not p.is_only_currency
-        and p.mrr > 0
+        and p.has_mrr
     group by p.customer_id
     union all
     select

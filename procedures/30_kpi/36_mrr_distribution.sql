@@ -26,7 +26,7 @@ begin atomic
         from kpi.paying p
         where p.day = (select a.day from asked a)
             and p.is_only_currency
-            and p.mrr > 0
+            and p.has_mrr
         group by p.currency, p.mrr
     ),
     in_currencies as (
@@ -36,7 +36,7 @@ begin atomic
             on c.currency = p.currency
         where p.day = (select a.day from asked a)
             and not p.is_only_currency
-            and p.mrr > 0
+            and p.has_mrr
         group by p.customer_id
     ),
     counted as (

@@ -35,7 +35,7 @@ begin atomic
         from kpi.paying p
         where p_attribute = 'currency'
             and p.day = (select a.day from asked a)
-            and p.mrr > 0
+            and p.has_mrr
         group by p.currency
     ),
     billed_by_term as (
@@ -47,7 +47,7 @@ begin atomic
         from kpi.paying p
         where p_attribute = 'term'
             and p.day = (select a.day from asked a)
-            and p.mrr > 0
+            and p.has_mrr
             and p.is_only_currency
         group by 1, 2
     ),
@@ -62,7 +62,7 @@ begin atomic
             on u.customer_id = p.customer_id
         where p_attribute not in ('currency', 'term', 'price_band')
             and p.day = (select a.day from asked a)
-            and p.mrr > 0
+            and p.has_mrr
             and p.is_only_currency
         group by 1, 2
     ),

@@ -37,9 +37,15 @@ with suspect as materialized (
         and (
             i.status = 'draft'
             or (i.due_at at time zone 'UTC')::date < (i.issued_at at time zone 'UTC')::date
-            or i.subtotal - coalesce(i.discount, 0) + coalesce(
-                i.exclusive_tax, case when i.inclusive_tax is null then i.tax end, 0
-            ) <> i.total
+            or (
+                i.exclusive_tax is null
+                and i.inclusive_tax is null
+                and i.subtotal - coalesce(i.discount, 0) + coalesce(i.tax, 0) <> i.total
+            )
+            or (
+                (i.exclusive_tax is not null or i.inclusive_tax is not null)
+                and i.subtotal - coalesce(i.discount, 0) + coalesce(i.exclusive_tax, 0) <> i.total
+            )
             or i.total + (i.starting_balance - i.ending_balance) <> i.amount_due
             or (
                 i.monthly is null

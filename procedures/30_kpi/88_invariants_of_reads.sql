@@ -40,10 +40,12 @@ running as (
 paying as (
     select
         coalesce(p.customer_id, r.customer_id) as customer_id,
-        row(p.mrr, p.unpaid, p.by_month, p.by_year, p.by_other, p.next_on, p.is_only_currency) is distinct from row(
-            coalesce(b.mrr, 0), coalesce(b.unpaid, 0), r.by_month, r.by_year, r.by_other, r.next_on,
-            count(r.currency) over (partition by r.customer_id) = 1
-        ) as is_wrong
+        (
+            (p.mrr, p.unpaid, p.by_month, p.by_year, p.by_other, p.next_on, p.is_only_currency) = (
+                coalesce(b.mrr, 0), coalesce(b.unpaid, 0), r.by_month, r.by_year, r.by_other, r.next_on,
+                count(r.currency) over (partition by r.customer_id) = 1
+            )
+        ) is not true as is_wrong
     from ledger.paying_cents p
     full join running r
         on r.customer_id = p.customer_id
@@ -112,8 +114,10 @@ cohort as (
     select
         coalesce(k.cohort, c.cohort) as cohort,
         coalesce(k.month, c.month) as month,
-        row(k.members, k.customers, k.change, k.lost, k.net_change, k.losses)
-        is distinct from row(c.members, c.customers, c.change, c.lost, c.net_change, c.losses) as is_wrong
+        (
+            (k.members, k.customers, k.change, k.lost, k.net_change, k.losses)
+            = (c.members, c.customers, c.change, c.lost, c.net_change, c.losses)
+        ) is not true as is_wrong
     from ledger.cohort_month_cents k
     full join by_cohort c
         on c.cohort = k.cohort
@@ -146,8 +150,9 @@ cohort as (
 day_kept as (
     select
         v.paying_on,
-        v.paying_on is distinct from (select c.day from covered c) as is_wrong
+        (v.paying_on = c.day or (v.paying_on is null and c.day is null)) is not true as is_wrong
     from meta.coverage v
+    left join covered c on true
 )
 select
     'customers paying' as check_name,

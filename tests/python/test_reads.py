@@ -15,7 +15,9 @@ from pgmrr.simulation import Parameters, SaasParameters, simulate, simulate_saas
     "make",
     [
         pytest.param(lambda session: simulate(session, Parameters(companies=40)), id="with sessions"),
-        pytest.param(lambda session: simulate_saas(session, SaasParameters(companies=40, months=14)), id="with attributes"),
+        pytest.param(
+            lambda session: simulate_saas(session, SaasParameters(companies=40, months=14)), id="with attributes"
+        ),
     ],
 )
 def test_kpis_and_report_send_what_the_list_says_and_nothing_twice(

@@ -56,7 +56,7 @@ def left_out(scope: Scope) -> Section:
         f"{', '.join(parts)}.",
         [
             "kpi.coverage",
-            "kpi.invoice_fate",
+            "kpi.invoice_fates",
             "kpi.one_off_revenue",
             "kpi.unmatched_credits",
             "kpi.rejected_rows",
