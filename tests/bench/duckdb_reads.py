@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isclose
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 from duckdb import DuckDBPyConnection
 
 import reads
+from transfer import FACTS, fill
 
 STATEMENTS = Path(__file__).parent / "answers"
 MORE = Path(__file__).parent / "more_reads.toml"
@@ -36,12 +36,8 @@ OURS_ONLY = {
     "risks": "judged by rules and written in words",
 }
 
-# Tables of facts, and the query of PostgreSQL that fills each. Amounts in cents, moments in UTC.
-_FACTS = {
-    "invoice": "select * from raw.invoice i where i.superseded_by is null order by i.customer_id, i.invoice_id",
-    "customer": "select * from raw.customer c where c.superseded_by is null order by c.customer_id",
-    "setting": "select * from meta.setting",
-    "coverage": "select * from meta.coverage",
+# What the reads need besides the facts: DuckDB's tables, and the query of PostgreSQL that fills each.
+_MORE_FACTS = {
     "charge": "select * from billing.charge_cents c order by c.customer_id, c.invoice_id, c.basis",
     "session": "select s.customer_id, s.created_at from usage.session s order by s.created_at",
     "batch": """
@@ -53,26 +49,17 @@ _FACTS = {
         from meta.batch b
     """,
     "rejected": "select r.reason from raw.rejected_row r where r.superseded_by is null",
-    "rate": "select c.currency, c.reporting_currency, c.factor * 0.01 as cent from ledger.currency c",
-}
-# What the ``cent`` of each currency is worth needs all its digits: figures are to be equal, not alike.
-_TYPES = {
-    "boolean": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "integer": "INTEGER",
-    "bigint": "BIGINT",
-    "numeric": "DECIMAL(38, 26)",
-    "date": "DATE",
-    "timestamp with time zone": "TIMESTAMP",
+    # As text: it needs all its digits.
+    "factor": "select c.currency, c.reporting_currency, c.factor::text as factor from ledger.currency c",
 }
 
 
 def load(session: DuckDBPyConnection, connection: psycopg.Connection) -> None:
     """Copy the facts into the tables that ``session`` does not have yet."""
     known = {name for (name,) in session.execute("select table_name from duckdb_tables()").fetchall()}
-    with TemporaryDirectory() as directory:
-        for table in _FACTS.keys() - known:
-            _fill(session, connection, table, Path(directory) / f"{table}.csv")
+    for table, query in {**FACTS, **_MORE_FACTS}.items():
+        if table not in known:
+            fill(session, connection, table, query)
 
 
 def more() -> list[reads.Read]:
@@ -133,23 +120,3 @@ def _is_equal(ours: Any, theirs: Any) -> bool:
         case dict(), dict():
             return ours.keys() == theirs.keys() and all(_is_equal(ours[key], theirs[key]) for key in ours)
     return bool(ours == theirs)
-
-
-def _fill(session: DuckDBPyConnection, connection: psycopg.Connection, table: str, path: Path) -> None:
-    described = connection.execute(f"select * from ({_FACTS[table]}) q limit 0")
-    names = [column.name for column in described.description or []]
-    codes = [column.type_code for column in described.description or []]
-    kinds = [kind for (kind,) in connection.execute("select format_type(c, null) from unnest(%s::oid[]) c", [codes])]
-    columns = {name: _TYPES.get(kind, "VARCHAR") for name, kind in zip(names, kinds, strict=True)}
-    with path.open("wb") as file, connection.cursor() as cursor:
-        cursor.execute("set timezone = 'UTC'")
-        with cursor.copy(f"copy ({_FACTS[table]}) to stdout (format csv, null '\\N')") as copy:
-            for data in copy:
-                file.write(data)
-    listed = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
-    session.execute(
-        f"create table {table} as select * from read_csv(?, columns = {{{listed}}}, header = false, nullstr = '\\N',"
-        " auto_detect = false, delim = ',', quote = '\"', escape = '\"')",
-        [str(path)],
-    )
-    path.unlink()
