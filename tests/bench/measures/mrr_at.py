@@ -57,7 +57,9 @@ left join bench_of_mrr_at.customer_mrr k
 def _open(bench: Bench) -> Iterator[Sides]:
     pgbench = which("pgbench")
     if pgbench is None:
-        raise NotHere("pgbench is missing; Debian has it in its package postgresql-contrib (apt install postgresql-contrib)")
+        raise NotHere(
+            "pgbench is missing; Debian has it in its package postgresql-contrib (apt install postgresql-contrib)"
+        )
     with bench.connect() as connection, TemporaryDirectory() as directory:
         connection.execute(_REFERENCE)
         connection.execute("vacuum (analyze) bench_of_mrr_at.customer_mrr, ledger.history_cents, meta.coverage")
