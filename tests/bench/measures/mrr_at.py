@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from data import Bench
 from measure import Measure, NotHere, Sample, Sides
-
 from pgmrr.rows import only_row
 
 _SAMPLE = 10_000
@@ -96,8 +95,10 @@ def _calls(pgbench: str, bench: Bench, script: Path) -> Sample:
     length = ["--transactions", "200"] if bench.size == "XS" else ["--time", "3"]
     clients = str(min(2, os.cpu_count() or 1))
     run = subprocess.run(
-        [pgbench, "--no-vacuum", "--protocol=prepared", f"--client={clients}", f"--jobs={clients}", *length]
-        + [f"--file={script}", bench.url()],
+        [
+            *[pgbench, "--no-vacuum", "--protocol=prepared", f"--client={clients}", f"--jobs={clients}"],
+            *[*length, f"--file={script}", bench.url()],
+        ],
         capture_output=True,
         text=True,
         check=False,

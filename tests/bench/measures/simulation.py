@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import psycopg
-from data import Bench
-from measure import Measure, Sample, Sides
 from psycopg.errors import QueryCanceled
 
+from data import Bench
+from measure import Measure, Sample, Sides
 from pgmrr.rows import only_row
 
 # A fifth of the customers of the large company and more: at L the million of the methodology.
