@@ -127,7 +127,7 @@ class Bench:
         return time.perf_counter() - started
 
     def memory_bound(self) -> int:
-        """How many bytes of private memory our side may take: once maintenance_work_mem, and four hashes of work_mem."""
+        """How many bytes of private memory our side may take: maintenance_work_mem and four hash tables."""
         with self.connect("postgres") as connection:
             bound = connection.execute(
                 "select pg_size_bytes(current_setting('maintenance_work_mem'))"
