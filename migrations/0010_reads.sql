@@ -1,4 +1,4 @@
--- depends: 0008_setting_changes
+-- depends: 0009_charges_by_key_alone
 -- What people wait for most, kept ready: what each customer pays on the last covered day, and
 -- what became of each cohort in each month. And indexes for the few invoices and charges that a reader looks for among many.
 

@@ -1,4 +1,4 @@
--- depends: 0008_setting_changes
+-- depends: 0010_reads
 -- What a look-up of a customer's MRR needs, in two rows: the customer's history, and what
 -- is known of the whole company.
 

@@ -244,8 +244,7 @@ def _load(migrations: Iterable[Migration]) -> None:
             raise PgmrrError(f"migration {migration.id} cannot be read: {error}") from error
         if not migration.use_transactions:
             raise PgmrrError(
-                f"migration {migration.id} asks to run without a transaction,"
-                " but all pending migrations run in one",
+                f"migration {migration.id} asks to run without a transaction, but all pending migrations run in one",
                 f"remove the line `-- transactional: false` from {migration.path}",
             )
 
