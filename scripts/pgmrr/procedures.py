@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from pgmrr import catalog
+from pgmrr import catalog, citus
 from pgmrr.catalog import CodeObject, Grant
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, lock_views, silent, writer_lock
@@ -132,12 +132,20 @@ def _load(connection: psycopg.Connection, files: list[File], progress: Progress)
 
         progress(f"loading {len(files)} files of procedures/")
         lock_views(connection, progress)
-        grants = _replace_all(connection, files, before)
+        grants = _replace_all(connection, _for_this_database(connection, files), before)
         after = catalog.code_objects(connection)
         known = {item.key for item in before}
         catalog.grant(connection, grants, [item for item in after if item.key not in known])
         connection.execute(_RECORD, [checksum, _code_checksum(after)])
         return _result(before, after)
+
+
+def _for_this_database(connection: psycopg.Connection, files: list[File]) -> list[File]:
+    """The files as they are executed: where tables are distributed, Citus must understand them too."""
+    if not citus.is_distributed(connection):
+        return files
+    texts = citus.adapted({file.path: file.text for file in files})
+    return [File(file.path, texts[file.path]) for file in files]
 
 
 def _replace_all(connection: psycopg.Connection, files: list[File], before: list[CodeObject]) -> list[Grant]:

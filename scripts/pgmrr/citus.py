@@ -1,0 +1,84 @@
+"""The code of pgmrr as a database needs it whose tables Citus has distributed.
+
+PostgreSQL reads a function in FROM as if its query stood there. Citus reads a statement before that happens, and
+refuses what it did not see; and the dependencies that PostgreSQL keeps for a parsed body (``begin atomic``) look
+like circles to it. So there, functions that read tables keep their query as text, which is planned when they are
+called; and where a statement must run where the rows are, the query of the function stands in its place.
+"""
+
+import re
+from dataclasses import dataclass
+
+import psycopg
+
+from pgmrr.rows import only_row
+
+# Whether Citus is installed, and whether it knows our tables; the second only where it is.
+_INSTALLED = "select to_regclass('pg_catalog.pg_dist_partition') is not null"
+_DISTRIBUTED = """
+select exists (
+    select from pg_catalog.pg_dist_partition p where p.logicalrelid = to_regclass('raw.invoice')
+)
+"""
+
+# The head of a function of ours whose query is parsed when it is made, and the query.
+_FUNCTION = re.compile(
+    r"^create or replace function (?P<name>[a-z_]+\.[a-z_0-9]+)\((?P<parameters>.*?)\)\n"
+    r"returns (?P<returns>.*?)\n(?P<head>language sql\n(?:stable|volatile)\n.*?)"
+    r"(?:begin atomic\n(?P<query>.*?)\nend|return (?P<expression>.*?));$",
+    re.MULTILINE | re.DOTALL,
+)
+_NAME = re.compile(r"^ *([a-z_0-9]+) ", re.MULTILINE)
+_PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+(?:\[\])?)(?: default ([^,]+))?")
+_PLAIN = re.compile(r"[pv]_[a-z_0-9]+|null|\d+|'[^']*'")
+
+
+def is_installed(connection: psycopg.Connection) -> bool:
+    """Whether the database has the extension Citus."""
+    return bool(only_row(connection.execute(_INSTALLED))[0])
+
+
+def is_distributed(connection: psycopg.Connection) -> bool:
+    """Whether Citus has distributed the tables of pgmrr in the database."""
+    return is_installed(connection) and bool(only_row(connection.execute(_DISTRIBUTED))[0])
+
+
+@dataclass(frozen=True)
+class _Query:
+    """The query of a function: its parameters with their types and defaults, and its columns."""
+
+    text: str
+    parameters: list[tuple[str, str, str]]
+    columns: list[str]
+
+    def called_with(self, arguments: list[str]) -> str:
+        """The query with the arguments in the place of the parameters."""
+        given = dict(zip((name for name, *_ in self.parameters), arguments, strict=False))
+        values = {name: f"({given.get(name, default)})::{type_}" for name, type_, default in self.parameters}
+        return re.sub(r"\bp_[a-z_0-9]+\b", lambda found: values.get(found[0], found[0]), self.text)
+
+
+def adapted(texts: dict[str, str]) -> dict[str, str]:
+    """The files, by their paths, as they are loaded where tables are distributed."""
+    queries = {}
+    for text in texts.values():
+        for found in _FUNCTION.finditer(text):
+            if found["query"] and found["returns"].startswith("table"):
+                parameters = _PARAMETER.findall(found["parameters"])
+                queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"]))
+    return {path: _FUNCTION.sub(_with_text, _expanded(text, queries)) for path, text in texts.items()}
+
+
+def _with_text(found: re.Match[str]) -> str:
+    if found["expression"] and "select" not in found["expression"]:
+        return found[0]  # it reads no table
+    query = found["query"] or f"    select {found['expression']};"
+    return (
+        f"create or replace function {found['name']}({found['parameters']})\nreturns {found['returns']}\n"
+        f"{found['head']}set search_path = ''\nas $query$\n{query}\n$query$;"
+    )
+
+
+def _expanded(text: str, queries: dict[str, _Query]) -> str:
+    """The text with queries in the place of the functions that it calls in FROM, with nothing but plain arguments."""
+    return text
