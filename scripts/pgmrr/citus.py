@@ -28,6 +28,8 @@ _FUNCTION = re.compile(
     r"(?:begin atomic\n(?P<query>.*?)\nend|return (?P<expression>.*?));$",
     re.MULTILINE | re.DOTALL,
 )
+# Citus keeps what a subquery returns, and cannot keep rows without a column.
+_NO_COLUMN = re.compile(r"\bselect(\s+from)\b")
 _NAME = re.compile(r"^ *([a-z_0-9]+) ", re.MULTILINE)
 _PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+(?:\[\])?)(?: default ([^,]+))?")
 _PLAIN = re.compile(r"[pv]_[a-z_0-9]+|null|\d+|'[^']*'")
@@ -66,7 +68,10 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
             if found["query"] and found["returns"].startswith("table"):
                 parameters = _PARAMETER.findall(found["parameters"])
                 queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"]))
-    return {path: _FUNCTION.sub(_with_text, _expanded(text, queries)) for path, text in texts.items()}
+    return {
+        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text, queries)))
+        for path, text in texts.items()
+    }
 
 
 def _with_text(found: re.Match[str]) -> str:

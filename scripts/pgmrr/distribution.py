@@ -55,6 +55,14 @@ grant select on {tables} to pgmrr_reader;
 reset role;
 """
 
+# A copy that is made is no change: the triggers that write changes down come to it afterwards.
+_TRIGGERS = """
+select t.tgname, pg_get_triggerdef(t.oid)
+from pg_catalog.pg_trigger t
+where t.tgrelid = %s::regclass and not t.tgisinternal
+order by t.tgname
+"""
+
 _DIVIDE = "select create_distributed_table(%s, 'customer_id', colocate_with => %s)"
 _COPY = "select create_reference_table(%s)"
 
@@ -134,7 +142,12 @@ def _lay(connection: psycopg.Connection, left: list[Table], progress: Progress) 
             like = "none" if table.name == "raw.customer" else "raw.customer"
             connection.execute(_DIVIDE, [table.name, like])
         else:
+            triggers = connection.execute(_TRIGGERS, [table.name]).fetchall()
+            for trigger, _ in triggers:
+                connection.execute(f'drop trigger "{trigger}" on {table.name}'.encode())
             connection.execute(_COPY, [table.name])
+            for _, definition in triggers:
+                connection.execute(definition.encode())
 
 def _on_workers(connection: psycopg.Connection, command: str) -> None:
     """Run the command on each worker, one after the other."""
