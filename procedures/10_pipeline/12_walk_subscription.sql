@@ -3,7 +3,8 @@
 -- Takes the subscription's charges as arrays in the order of R6 and returns one row
 -- a charge: the money its MRR comes from, where it ends, and its months. Pure: it
 -- reads no table. Each charge is looked at in turn, against the earlier ones that
--- are still running, that is, whose current end lies behind its start.
+-- are still running, that is, whose current end lies behind its start. Mostly there are
+-- none, since one charge begins where the last one ended: then there is nothing to look for.
 --
 --   Swap     A change from a longer to a shorter plan that one invoice settles: its
 --            net is negative, and it ends with charges that began earlier. Its net
@@ -36,6 +37,7 @@ returns table (
 language plpgsql
 immutable
 parallel safe
+rows 2
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -45,6 +47,8 @@ declare
     v_own_ends timestamp[] := p_ends;
     v_ends timestamp[] := p_ends;
     v_is_settled boolean[] := array_fill(false, array[cardinality(p_net)]);
+    -- The latest end among the charges before the one looked at.
+    v_latest_end timestamp := '-infinity';
     v_running integer[];
     v_unused numeric;
     v_start timestamp;
@@ -53,8 +57,12 @@ begin
     for x in 1 .. cardinality(p_net) loop
         v_start := p_starts[x];
         v_is_swap := false;
+        v_running := null;
 
-        if p_net[x] < 0 and p_period_starts[x] between v_start - interval '2 hours' and v_start + interval '2 hours' then
+        if v_latest_end > v_start
+            and p_net[x] < 0
+            and p_period_starts[x] between v_start - interval '2 hours' and v_start + interval '2 hours'
+        then
             select array_agg(a), sum(
                 v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
                 / extract(epoch from v_own_ends[a] - p_starts[a])
@@ -78,7 +86,7 @@ begin
             end if;
         end if;
 
-        if v_months[x] is not null and not v_is_swap then
+        if v_latest_end > v_start and v_months[x] is not null and not v_is_swap then
             select array_agg(a), sum(
                 v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
                 / extract(epoch from v_own_ends[a] - p_starts[a])
@@ -95,6 +103,12 @@ begin
                 v_is_settled[v_running[y]] := v_is_settled[v_running[y]]
                     or (p_is_paid[v_running[y]] and p_net[v_running[y]] < 0);
             end loop;
+        end if;
+
+        if v_running is null then
+            v_latest_end := greatest(v_latest_end, v_ends[x]);
+        else
+            select max(e.ends_at) into v_latest_end from unnest(v_ends[:x]) as e (ends_at);
         end if;
     end loop;
 

@@ -98,6 +98,7 @@ begin atomic
             and p.currency = o.currency
         group by p.customer_id, p.subscription_id, p.currency
     ),
+    -- What R7 changes.
     walked as materialized (
         select
             h.customer_id,
@@ -111,8 +112,11 @@ begin atomic
         cross join lateral pipeline.walk_subscription(
             (select s.time_zone from meta.setting s), h.starts, h.ends, h.period_starts, h.net, h.months, h.is_paid
         ) w
+        where w.is_settled
+            or (w.amount, w.months, w.ends_at, w.billed_until)
+            is distinct from (h.net[w.place], h.months[w.place], h.ends[w.place], h.ends[w.place])
     ),
-    adjusted as materialized (
+    adjusted as not materialized (
         select
             p.customer_id,
             p.subscription_id,
@@ -142,40 +146,52 @@ begin atomic
             on w.customer_id = p.customer_id
             and w.invoice_id = p.invoice_id
     ),
-    -- Where a charge that is no whole term may be the rest of a cycle: the cycle's start.
+    -- Charges that are no whole terms.
+    odd as materialized (
+        select
+            a.customer_id,
+            a.subscription_id,
+            a.currency,
+            a.invoice_id,
+            a.period_start,
+            a.starts_at,
+            a.billed_until,
+            a.billed_until_on
+        from adjusted a
+        where a.months is null
+            and a.monthly is null
+    ),
+    -- Where such a charge may be the rest of a cycle: the cycle's start.
     candidate_cycle as (
         select
             a.customer_id,
             a.invoice_id,
             a.period_start as cycle_start,
             a.billed_until
-        from adjusted a
-        where a.months is null
-            and a.monthly is null
-            and a.period_start < a.starts_at
+        from odd a
+        where a.period_start < a.starts_at
         union all
         select
             a.customer_id,
             a.invoice_id,
             other.starts_at,
             a.billed_until
-        from adjusted a
+        from odd a
         join adjusted other
             on other.customer_id = a.customer_id
             and other.subscription_id = a.subscription_id
             and other.currency = a.currency
             and other.billed_until_on = a.billed_until_on
             and other.starts_at < a.starts_at
-        where a.months is null
-            and a.monthly is null
     ),
     cycle as (
         select
             c.customer_id,
             c.invoice_id,
-            min(c.cycle_start) as cycle_start
+            min(c.cycle_start) filter (
+                where pipeline.whole_months(c.cycle_start, c.billed_until) is not null
+            ) as cycle_start
         from candidate_cycle c
-        where pipeline.whole_months(c.cycle_start, c.billed_until) is not null
         group by c.customer_id, c.invoice_id
     ),
     based as (

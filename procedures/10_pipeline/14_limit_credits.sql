@@ -12,6 +12,7 @@ returns table (
 language plpgsql
 immutable
 parallel safe
+rows 2
 set search_path = pg_catalog, pg_temp
 as $$
 declare

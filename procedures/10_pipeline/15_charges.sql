@@ -98,7 +98,7 @@ begin atomic
             and r.period_start
             < (select c.first_invoice_at at time zone 'UTC' from pipeline.coverage_at(p_batch) c)
     ),
-    implied as (
+    implied as materialized (
         select
             r.customer_id,
             r.subscription_id,
@@ -135,7 +135,7 @@ begin atomic
             bool_or(o.place < r.place and o.net >= 0 and o.starts_at <= r.period_start + interval '12 hours'), false
         )
     ),
-    charge as (
+    charge as not materialized (
         select
             p.customer_id,
             p.invoice_id,

@@ -65,22 +65,16 @@ begin atomic
         select
             c.customer_id,
             c.currency,
-            c.starts_on as effective_on,
-            c.mrr as change,
-            case when c.is_unpaid then c.mrr else 0 end as unpaid_change
+            e.effective_on,
+            e.sign * c.mrr as change,
+            case when c.is_unpaid then e.sign * c.mrr else 0 end as unpaid_change
         from charge c
+        cross join lateral (values (c.starts_on, 1), (c.ends_on, -1)) as e (effective_on, sign)
         where c.starts_on < c.ends_on
-        union all
-        select
-            c.customer_id,
-            c.currency,
-            c.ends_on,
-            - c.mrr,
-            case when c.is_unpaid then - c.mrr else 0 end
-        from charge c
-        where c.starts_on < c.ends_on
-            and c.ends_on < 'infinity'
+            and e.effective_on < 'infinity'
     ),
+    -- Where one charge ends as the next begins, nothing changes: such a day is left out here
+    -- already, before anything is put in order.
     daily as (
         select
             e.customer_id,
@@ -90,6 +84,7 @@ begin atomic
             sum(e.unpaid_change) as unpaid_change
         from event e
         group by e.customer_id, e.currency, e.effective_on
+        having sum(e.change) <> 0 or sum(e.unpaid_change) <> 0
     ),
     running as (
         select

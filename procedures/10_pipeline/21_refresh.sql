@@ -3,20 +3,27 @@
 -- One transaction with the facts: readers see the old state or the new one. The cost
 -- depends on the customers given. Where the beginning of the history has moved, the
 -- kinds of all may depend on it, and all are refreshed. Refresh = rebuild, always.
--- Plans are made for the customers at hand: few of them want look-ups, all of them scans.
--- Each step picks its customers by their key and is joined to the next by hash or merge:
--- a nested loop, which the planner likes where it takes a table for empty (no statistics
--- yet, or those of a rolled back import), would take hours. Compiling the plans (jit)
+--
+-- The rules never look beyond a customer, so customers are worked through some thousands
+-- at a time, in the order of the keys: what a step hands to the next stays in memory, rows
+-- go to the right edge of the indexes, and the cost grows with the rows and not faster.
+--
+-- Each step picks its customers by their key (seqscan off: tables that were filled a moment
+-- ago have no statistics yet, or those of a rolled back import) and is joined to the next by
+-- hash or merge: a nested loop, which the planner likes where it takes a table for empty,
+-- would take hours. Plans are made for the customers at hand, and compiling them (jit)
 -- takes longer than running them.
 create or replace procedure pipeline.refresh(p_customers text[])
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
+set enable_seqscan = off
 set jit = off
 as $$
 declare
     v_customers text[] := p_customers;
+    v_some text[];
 begin
     perform pipeline.lock();
 
@@ -47,24 +54,43 @@ begin
     delete from billing.charge_cents c
     where v_customers is null or c.customer_id = any(v_customers);
 
-    insert into billing.charge_cents (
-        customer_id, invoice_id, subscription_id, currency, basis, is_unpaid, is_renewal, carries_arrears, months,
-        starts_on, ends_on, issued_at, starts_at, ends_at, billed_until, net, amount, mrr, unmatched
-    )
-    select
-        c.customer_id, c.invoice_id, c.subscription_id, c.currency, c.basis, c.is_unpaid, c.is_renewal,
-        c.carries_arrears, c.months, c.starts_on, c.ends_on, c.issued_at, c.starts_at, c.ends_at, c.billed_until,
-        c.net, c.amount, c.mrr, c.unmatched
-    from pipeline.charges(v_customers) c;
-
     delete from ledger.movement_cents m
     where v_customers is null or m.customer_id = any(v_customers);
 
-    insert into ledger.movement_cents (
-        customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change
-    )
-    select m.customer_id, m.currency, m.effective_on, m.kind, m.customers, m.change, m.balance, m.unpaid_change
-    from pipeline.movements(v_customers) m;
+    for v_some in
+        select array_agg(k.customer_id order by k.customer_id)
+        from (
+            select
+                u.customer_id,
+                row_number() over (order by u.customer_id) as place
+            from (
+                select distinct i.customer_id
+                from raw.invoice i
+                where v_customers is null
+                union all
+                select distinct g.customer_id
+                from unnest(v_customers) as g (customer_id)
+            ) u
+        ) k
+        group by (k.place - 1) / 4000
+        order by (k.place - 1) / 4000
+    loop
+        insert into billing.charge_cents (
+            customer_id, invoice_id, subscription_id, currency, basis, is_unpaid, is_renewal, carries_arrears, months,
+            starts_on, ends_on, issued_at, starts_at, ends_at, billed_until, net, amount, mrr, unmatched
+        )
+        select
+            c.customer_id, c.invoice_id, c.subscription_id, c.currency, c.basis, c.is_unpaid, c.is_renewal,
+            c.carries_arrears, c.months, c.starts_on, c.ends_on, c.issued_at, c.starts_at, c.ends_at, c.billed_until,
+            c.net, c.amount, c.mrr, c.unmatched
+        from pipeline.charges(v_some) c;
+
+        insert into ledger.movement_cents (
+            customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change
+        )
+        select m.customer_id, m.currency, m.effective_on, m.kind, m.customers, m.change, m.balance, m.unpaid_change
+        from pipeline.movements(v_some) m;
+    end loop;
 
     call pipeline.add_to_daily(v_customers, 1);
     delete from ledger.daily_change_cents d where d.movements = 0;
