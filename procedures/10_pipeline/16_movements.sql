@@ -171,6 +171,7 @@ begin atomic
                         select count(distinct coalesce(i.of_invoice_id, i.invoice_id))
                         from raw.invoice i
                         where i.customer_id = b.customer_id
+                            and (p_customers is null or i.customer_id = any(p_customers))
                             and pipeline.is_known(i.batch_id, i.superseded_by, p_batch)
                             and i.amount_paid > 0
                     )

@@ -62,7 +62,8 @@ begin
         from (
             select
                 u.customer_id,
-                row_number() over (order by u.customer_id) as place
+                pipeline.part_of(u.customer_id) as part,
+                row_number() over (partition by pipeline.part_of(u.customer_id) order by u.customer_id) as place
             from (
                 select distinct i.customer_id
                 from raw.invoice i
@@ -72,8 +73,8 @@ begin
                 from unnest(v_customers) as g (customer_id)
             ) u
         ) k
-        group by (k.place - 1) / 4000
-        order by (k.place - 1) / 4000
+        group by k.part, (k.place - 1) / 4000
+        order by k.part, (k.place - 1) / 4000
     loop
         insert into billing.charge_cents (
             customer_id, invoice_id, subscription_id, currency, basis, is_unpaid, is_renewal, carries_arrears, months,

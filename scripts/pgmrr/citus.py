@@ -31,8 +31,14 @@ _FUNCTION = re.compile(
 # Citus keeps what a subquery returns, and cannot keep rows without a column.
 _NO_COLUMN = re.compile(r"\bselect(\s+from)\b")
 _NAME = re.compile(r"^ *([a-z_0-9]+) ", re.MULTILINE)
-_PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+(?:\[\])?)(?: default ([^,]+))?")
-_PLAIN = re.compile(r"[pv]_[a-z_0-9]+|null|\d+|'[^']*'")
+_PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+?(?:\[\])?)(?: default ([^,]+?))?\s*(?:,|$)")
+# A statement that inserts what it selects, and a call in it whose arguments are variables.
+_INSERT = re.compile(r"\binsert into\b[^;]*?\bselect\b[^;]*;")
+_CALL = re.compile(
+    r"\b(?P<join>from|join) (?P<name>[a-z_]+\.[a-z_0-9]+)\((?P<arguments>[a-z_0-9(): \[\],]*?)\) (?P<alias>[a-z_]+)\b"
+)
+# Where a customer's rows are, as Citus tells it.
+_PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
 
 
 def is_installed(connection: psycopg.Connection) -> bool:
@@ -67,9 +73,9 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
         for found in _FUNCTION.finditer(text):
             if found["query"] and found["returns"].startswith("table"):
                 parameters = _PARAMETER.findall(found["parameters"])
-                queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"]))
+                queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"].removeprefix("table (")))
     return {
-        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text, queries)))
+        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text.replace(*_PART), queries)))
         for path, text in texts.items()
     }
 
@@ -85,5 +91,14 @@ def _with_text(found: re.Match[str]) -> str:
 
 
 def _expanded(text: str, queries: dict[str, _Query]) -> str:
-    """The text with queries in the place of the functions that it calls in FROM, with nothing but plain arguments."""
-    return text
+    """The text with queries in the place of the functions from which a statement inserts."""
+
+    def query_of(call: re.Match[str]) -> str:
+        query = queries.get(call["name"])
+        if query is None:
+            return call[0]
+        arguments = [argument.strip() for argument in call["arguments"].split(",") if argument.strip()]
+        inner = _CALL.sub(query_of, query.called_with(arguments))
+        return f"{call['join']} (\n{inner}\n) {call['alias']} ({', '.join(query.columns)})"
+
+    return _INSERT.sub(lambda statement: _CALL.sub(query_of, statement[0]), text)
