@@ -24,25 +24,28 @@ as $$
 declare
     v_customers text[] := p_customers;
     v_some text[];
+    v_covered record;
 begin
     perform pipeline.lock();
 
+    select k.is_truncated, k.first_invoice_at, k.observed_from, k.complete_through
+    into v_covered
+    from pipeline.coverage_at() k;
+
     if exists (
         select
-        from pipeline.coverage_at() now_known
-        join meta.coverage c
-            on (c.is_truncated, c.first_invoice_at, c.observed_from)
-            is distinct from (now_known.is_truncated, now_known.first_invoice_at, now_known.observed_from)
+        from meta.coverage c
+        where (c.is_truncated, c.first_invoice_at, c.observed_from)
+            is distinct from (v_covered.is_truncated, v_covered.first_invoice_at, v_covered.observed_from)
     ) then
         v_customers := null;
     end if;
 
     update meta.coverage c
-    set is_truncated = now_known.is_truncated,
-        first_invoice_at = now_known.first_invoice_at,
-        observed_from = now_known.observed_from,
-        complete_through = now_known.complete_through
-    from pipeline.coverage_at() now_known;
+    set is_truncated = v_covered.is_truncated,
+        first_invoice_at = v_covered.first_invoice_at,
+        observed_from = v_covered.observed_from,
+        complete_through = v_covered.complete_through;
 
     if v_customers is null then
         delete from ledger.daily_change_cents;
