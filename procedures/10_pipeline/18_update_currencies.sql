@@ -10,6 +10,8 @@ as $$
 declare
     v_reporting text;
     v_missing text;
+    v_used text;
+    v_factor numeric;
 begin
     delete from ledger.currency;
 
@@ -35,12 +37,15 @@ begin
             hint = format('Set it, in units for one euro: pgmrr fx --set %s=RATE', split_part(v_missing, ',', 1));
     end if;
 
-    insert into ledger.currency (currency, reporting_currency, factor)
-    select
-        u.currency,
-        v_reporting,
-        case when u.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(u.currency) end
-    from (select distinct d.currency from ledger.daily_change_cents d) u;
+    for v_used in
+        select distinct d.currency
+        from ledger.daily_change_cents d
+    loop
+        v_factor := case when v_used = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(v_used) end;
+
+        insert into ledger.currency (currency, reporting_currency, factor)
+        values (v_used, v_reporting, v_factor);
+    end loop;
 end;
 $$;
 

@@ -15,6 +15,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_corrects boolean;
+    v_headers jsonb;
 begin
     select coalesce((b.details -> 'corrections')::boolean, false)
     into v_corrects
@@ -93,17 +94,16 @@ begin
     using p_batch, p_role;
 
     if found then
+        v_headers := (
+            select pg_catalog.jsonb_agg(h.header order by h.place)
+            from pg_temp.staged_header h
+            where h.file_role = p_role
+        );
+
         update meta.batch b
         set details = b.details || pg_catalog.jsonb_build_object(
             'headers',
-            coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(
-                p_role,
-                (
-                    select pg_catalog.jsonb_agg(h.header order by h.place)
-                    from pg_temp.staged_header h
-                    where h.file_role = p_role
-                )
-            )
+            coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(p_role, v_headers)
         )
         where b.batch_id = p_batch;
     end if;

@@ -51,16 +51,17 @@ begin
 
     if pg_catalog.to_regclass('pg_temp.read_customers') is not null then
         v_customers := v_customers || array(
-            select r.customer_id
-            from pg_temp.read_customers r
-            where r.state in ('new', 'changed')
-                and r.moves_kinds
-                and exists (
-                    select
-                    from raw.invoice i
-                    where i.customer_id = r.customer_id
-                        and i.superseded_by is null
-                )
+            with moved as (
+                select r.customer_id
+                from pg_temp.read_customers r
+                where r.state in ('new', 'changed')
+                    and r.moves_kinds
+            )
+            select distinct i.customer_id
+            from moved m
+            join raw.invoice i
+                on i.customer_id = m.customer_id
+                and i.superseded_by is null
         );
     end if;
 
@@ -94,6 +95,24 @@ begin
         call pipeline.refresh_touched(v_customers);
     end if;
 
+    with brought as (
+        select
+            r.customer_id,
+            r.invoice_id
+        from pg_temp.read_invoices r
+        where r.state <> 'rejected'
+    ),
+    known as (
+        select
+            f.customer_id,
+            f.invoice_id,
+            f.fate,
+            f.detail
+        from brought b
+        join kpi.invoice_fate f
+            on f.customer_id = b.customer_id
+            and f.invoice_id = b.invoice_id
+    )
     select coalesce(
         pg_catalog.jsonb_agg(
             pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
@@ -115,7 +134,7 @@ begin
             end as detail,
             count(*) as invoices
         from pg_temp.read_invoices r
-        left join kpi.invoice_fate f
+        left join known f
             on f.customer_id = r.customer_id
             and f.invoice_id = r.invoice_id
             and r.state <> 'rejected'
@@ -124,8 +143,8 @@ begin
 
     update meta.batch b
     set details = b.details || pg_catalog.jsonb_build_object('fates', v_fates)
-    where b.batch_id = p_batch
-    returning pg_catalog.to_jsonb(b) into v_report;
+    where b.batch_id = p_batch;
+    v_report := (select pg_catalog.to_jsonb(b) from meta.batch b where b.batch_id = p_batch);
 
     v_files := (select pg_catalog.jsonb_path_query_array(b.files, '$[*].sha256') from meta.batch b where b.batch_id = p_batch);
 
@@ -141,12 +160,18 @@ begin
             'mrr', v_effect,
             'warnings', pipeline.warnings_of_batch(p_batch, v_customers),
             'unmatched_credits', (
-                select count(distinct r.invoice_id)
-                from pg_temp.read_invoices r
+                with brought as (
+                    select
+                        r.customer_id,
+                        r.invoice_id
+                    from pg_temp.read_invoices r
+                    where r.state in ('new', 'changed')
+                )
+                select count(distinct b.invoice_id)
+                from brought b
                 join billing.charge_cents c
-                    on c.customer_id = r.customer_id
-                    and c.invoice_id = r.invoice_id
-                where r.state in ('new', 'changed')
+                    on c.customer_id = b.customer_id
+                    and c.invoice_id = b.invoice_id
                     and c.unmatched > 0
             ),
             'replaces_later', (

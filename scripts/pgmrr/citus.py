@@ -32,11 +32,11 @@ _FUNCTION = re.compile(
 _NO_COLUMN = re.compile(r"\bselect(\s+from)\b")
 _NAME = re.compile(r"^ *([a-z_0-9]+) ", re.MULTILINE)
 _PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+?(?:\[\])?)(?: default ([^,]+?))?\s*(?:,|$)")
-# A statement that inserts what it selects, and a call in it whose arguments are variables.
-_INSERT = re.compile(r"\binsert into\b[^;]*?\bselect\b[^;]*;")
+# A call in FROM whose arguments are variables, and a statement that inserts what it returns.
 _CALL = re.compile(
     r"\b(?P<join>from|join) (?P<name>[a-z_]+\.[a-z_0-9]+)\((?P<arguments>[a-z_0-9(): \[\],]*?)\) (?P<alias>[a-z_]+)\b"
 )
+_INSERT = re.compile(r"(?P<begin>\binsert into [^;]*?)(?P<call>\bfrom [a-z_]+\.[a-z_0-9]+\([a-z_0-9, ]*\) [a-z_]+);")
 # Where a customer's rows are, as Citus tells it.
 _PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
 
@@ -101,4 +101,7 @@ def _expanded(text: str, queries: dict[str, _Query]) -> str:
         inner = _CALL.sub(query_of, query.called_with(arguments))
         return f"{call['join']} (\n{inner}\n) {call['alias']} ({', '.join(query.columns)})"
 
-    return _INSERT.sub(lambda statement: _CALL.sub(query_of, statement[0]), text)
+    def statement_of(statement: re.Match[str]) -> str:
+        return statement["begin"] + _CALL.sub(query_of, statement["call"]) + ";"
+
+    return _INSERT.sub(statement_of, text)
