@@ -37,6 +37,8 @@ _CALL = re.compile(
     r"\b(?P<join>from|join) (?P<name>[a-z_]+\.[a-z_0-9]+)\((?P<arguments>[a-z_0-9(): \[\],]*?)\) (?P<alias>[a-z_]+)\b"
 )
 _INSERT = re.compile(r"(?P<begin>\binsert into [^;]*?)(?P<call>\bfrom [a-z_]+\.[a-z_0-9]+\([a-z_0-9, ]*\) [a-z_]+);")
+# A step of a query. Citus would try what becomes of the query with each step in the place of its name, in vain.
+_STEP = re.compile(r"^( *(?:with )?[a-z_]+ as)(?: (?:not )?materialized)? \($", re.MULTILINE)
 # Where a customer's rows are, as Citus tells it.
 _PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
 
@@ -63,7 +65,8 @@ class _Query:
         """The query with the arguments in the place of the parameters."""
         given = dict(zip((name for name, *_ in self.parameters), arguments, strict=False))
         values = {name: f"({given.get(name, default)})::{type_}" for name, type_, default in self.parameters}
-        return re.sub(r"\bp_[a-z_0-9]+\b", lambda found: values.get(found[0], found[0]), self.text)
+        text = _STEP.sub(r"\1 materialized (", self.text)
+        return re.sub(r"\bp_[a-z_0-9]+\b", lambda found: values.get(found[0], found[0]), text)
 
 
 def adapted(texts: dict[str, str]) -> dict[str, str]:

@@ -107,6 +107,7 @@ def differs(connection: psycopg.Connection, files: list[File]) -> str | None:
     """In what the code in the database differs from the files and from what was loaded; None where it does not."""
     with _as_owner(connection):
         recorded = connection.execute(_RECORDED).fetchone()
+        files = _for_this_database(connection, files)
         code = _code_checksum(catalog.code_objects(connection))
     if recorded is None:
         return "no code was loaded"
@@ -126,13 +127,14 @@ def read_files(directory: Path) -> list[File]:
 def _load(connection: psycopg.Connection, files: list[File], progress: Progress) -> LoadResult:
     with _as_owner(connection):
         before = catalog.code_objects(connection)
+        files = _for_this_database(connection, files)
         checksum = _files_checksum(files)
         if connection.execute(_RECORDED).fetchone() == (checksum, _code_checksum(before)):
             return LoadResult(changed=False)
 
         progress(f"loading {len(files)} files of procedures/")
         lock_views(connection, progress)
-        grants = _replace_all(connection, _for_this_database(connection, files), before)
+        grants = _replace_all(connection, files, before)
         after = catalog.code_objects(connection)
         known = {item.key for item in before}
         catalog.grant(connection, grants, [item for item in after if item.key not in known])
