@@ -62,7 +62,8 @@ begin
     end if;
     call pipeline.keep_rejected_rows(p_batch, v_role);
     if v_role <> 'invoices' then
-        execute format('drop view pg_temp.%I', 'read_' || v_role);
+        -- By its bare name: temporary ones come first, and Citus knows no schema pg_temp.
+        execute format('drop view %I', 'read_' || v_role);
     end if;
     execute format('drop table pg_temp.%I', 'staged_' || v_role);
 
