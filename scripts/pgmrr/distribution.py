@@ -26,9 +26,10 @@ from pg_catalog.pg_dist_node
 where noderole = 'primary' and isactive
 """
 
-# Citus asks a worker as the role that asks it, and there a view's owner lends it no rights: so the roles may log in
-# to the workers, as far as their pg_hba.conf lets them, and who may read the metrics may read the rows below them.
-_PREPARE_ROLES = """
+# Citus asks a worker as the role that asks the coordinator: so the owner, who loads the code and changes tables, may
+# log in to the workers, without a password and as far as their pg_hba.conf lets it. The schemas are made beforehand,
+# since Citus makes what is in them from another session.
+_PREPARE_WORKER = """
 do $roles$
 declare
     v_role text;
@@ -48,6 +49,7 @@ end
 $roles$
 """
 
+# To a worker a view is only its query: its owner lends no rights there. So who may read the metrics may read the rows.
 _RIGHTS = """
 set local role pgmrr_owner;
 grant usage on schema raw, billing, usage, ledger, meta to pgmrr_reader;
@@ -84,24 +86,27 @@ def tables(connection: psycopg.Connection) -> list[Table]:
 
 
 def distribute(url: str, progress: Progress = silent) -> list[Table]:
-    """Lay the tables over the servers, with their rows, in one transaction; those that were not before.
+    """Lay the tables over the servers, with their rows; those that were not before.
 
-    Raises PgmrrError, and changes nothing, where the database is not ready for it.
+    The tables in one transaction, and then the code anew: meanwhile there are no metrics to read. Where that is
+    cut short, run it again. Raises PgmrrError, and changes nothing, where the database is not ready for it.
     """
     pending = [state.id for state in migrations.list_migrations(url) if state.applied_at is None]
     if pending:
         raise PgmrrError(f"migration {pending[0]} is not applied", "pgmrr migrate")
     with open_session(url) as connection, writer_lock(connection, progress), _explained():
         _refuse_unready(connection)
-        left = [table for table in tables(connection) if not table.is_done]
+        all_tables = tables(connection)
+        left = [table for table in all_tables if not table.is_done]
+        progress("preparing the workers")
+        _on_workers(connection, _PREPARE_WORKER)
         if left:
-            progress("preparing the servers")
-            _on_workers(connection, _PREPARE_ROLES)
             with connection.transaction():
                 _lay(connection, left, progress)
-            with connection.transaction():
-                connection.execute(_RIGHTS.format(tables=", ".join(table.name for table in left)).encode())
+        with connection.transaction():
+            connection.execute(_RIGHTS.format(tables=", ".join(table.name for table in all_tables)).encode())
         procedures.load(connection, progress=progress)
+        # A worker that came later has no copies yet.
         connection.execute("select replicate_reference_tables('block_writes')")
     return left
 
