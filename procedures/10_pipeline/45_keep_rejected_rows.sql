@@ -16,6 +16,7 @@ as $$
 declare
     v_corrects boolean;
     v_headers jsonb;
+    v_again jsonb;
 begin
     select coalesce((b.details -> 'corrections')::boolean, false)
     into v_corrects
@@ -109,17 +110,21 @@ begin
     end if;
 
     -- The same row without an id, rejected as before.
-    update raw.rejected_row r
-    set superseded_by = p_batch
-    from raw.rejected_row again
-    where again.batch_id = p_batch
-        and again.file_role = p_role
-        and again.row_id is null
-        and r.batch_id < p_batch
-        and r.file_role = p_role
-        and r.row_id is null
-        and r.superseded_by is null
-        and r.content = again.content;
+    for v_again in
+        select j.content
+        from raw.rejected_row j
+        where j.batch_id = p_batch
+            and j.file_role = p_role
+            and j.row_id is null
+    loop
+        update raw.rejected_row r
+        set superseded_by = p_batch
+        where r.batch_id < p_batch
+            and r.file_role = p_role
+            and r.row_id is null
+            and r.superseded_by is null
+            and r.content = v_again;
+    end loop;
 end;
 $$;
 

@@ -126,6 +126,15 @@ begin
     end if;
 
     if v_source = 'lines' then
+        with brought as (
+            select
+                r.customer_id,
+                array_agg(distinct r.of_invoice_id) as of_invoice_ids,
+                array_agg(r.invoice_id) as invoice_ids
+            from pg_temp.read_invoices r
+            where r.state <> 'rejected'
+            group by r.customer_id
+        )
         insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
         select
             p_batch,
@@ -133,22 +142,12 @@ begin
             i.invoice_id,
             true,
             p_batch
-        from raw.invoice i
-        where i.superseded_by is null
-            and exists (
-                select
-                from pg_temp.read_invoices r
-                where r.state <> 'rejected'
-                    and r.customer_id = i.customer_id
-                    and r.of_invoice_id = i.of_invoice_id
-            )
-            and not exists (
-                select
-                from pg_temp.read_invoices r
-                where r.state <> 'rejected'
-                    and r.customer_id = i.customer_id
-                    and r.invoice_id = i.invoice_id
-            );
+        from brought b
+        join raw.invoice i
+            on i.customer_id = b.customer_id
+            and i.of_invoice_id = any(b.of_invoice_ids)
+            and i.superseded_by is null
+        where i.invoice_id <> all(b.invoice_ids);
     end if;
 
     with known as (

@@ -43,12 +43,12 @@ _STEP = re.compile(r"^( *(?:with )?[a-z_]+ as)(?: (?:not )?materialized)? \($", 
 _PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
 
 
-def is_installed(connection: psycopg.Connection) -> bool:
+def is_installed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
     """Whether the database has the extension Citus."""
     return bool(only_row(connection.execute(_INSTALLED))[0])
 
 
-def is_distributed(connection: psycopg.Connection) -> bool:
+def is_distributed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
     """Whether Citus has distributed the tables of pgmrr in the database."""
     return is_installed(connection) and bool(only_row(connection.execute(_DISTRIBUTED))[0])
 

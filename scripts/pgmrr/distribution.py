@@ -103,6 +103,8 @@ def distribute(url: str, progress: Progress = silent) -> list[Table]:
         if left:
             with connection.transaction():
                 _lay(connection, left, progress)
+            # With the tables Citus brought the roles along, as they are here.
+            _on_workers(connection, _PREPARE_WORKER)
         with connection.transaction():
             connection.execute(_RIGHTS.format(tables=", ".join(table.name for table in all_tables)).encode())
         procedures.load(connection, progress=progress)

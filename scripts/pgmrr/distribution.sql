@@ -4,7 +4,7 @@
 -- What grows with the customers is divided by customer, all of it in the same way: a
 -- customer's rows are on one server, and every join of them is made there. What these are
 -- joined with is small, and each server has a copy. The rest stays on the coordinator: the
--- record of settings, rows that were rejected, and the books of the migrations.
+-- record of settings, and the books of the migrations.
 select
     r.name,
     r.is_by_customer,
@@ -27,6 +27,6 @@ from (
 ) r
 where r.is_by_customer
     or r.name like 'ledger.%%'
-    or r.name in ('meta.batch', 'meta.setting', 'meta.exchange_rate', 'meta.coverage')
+    or r.name in ('raw.rejected_row', 'meta.batch', 'meta.setting', 'meta.exchange_rate', 'meta.coverage')
 -- The others are divided like the customers, and rejected rows refer to batches.
 order by r.is_by_customer, r.name <> 'meta.batch', r.name <> 'raw.customer', r.name
