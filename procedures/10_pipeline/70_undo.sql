@@ -27,8 +27,6 @@ declare
     v_setting meta.setting;
 begin
     perform pipeline.lock();
-    -- Where Citus has divided the tables: part after part, so that the batch to which rows refer can go as well.
-    perform pg_catalog.set_config('citus.multi_shard_modify_mode', 'sequential', true);
     select b.* into v_last from meta.batch b order by b.batch_id desc limit 1;
 
     if p_batch <> v_last.batch_id or p_batch is not null and v_last.batch_id is null then

@@ -105,6 +105,13 @@ def _expanded(text: str, queries: dict[str, _Query]) -> str:
         return f"{call['join']} (\n{inner}\n) {call['alias']} ({', '.join(query.columns)})"
 
     def statement_of(statement: re.Match[str]) -> str:
-        return statement["begin"] + _CALL.sub(query_of, statement["call"]) + ";"
+        call = _CALL.search(statement["call"])
+        if call is None or call["name"] not in queries:
+            return statement[0]
+        # Citus inserts where the rows are, if the customer comes from a table and through no step of a query.
+        alias = call["alias"]
+        customer = statement["begin"].replace(f"{alias}.customer_id", "k.customer_id")
+        known = f"select r.customer_id from raw.invoice r where r.customer_id = any({call['arguments']}) group by r.customer_id"
+        return f"{customer}from ({known}) k\njoin {query_of(call).removeprefix('from ')}\non {alias}.customer_id = k.customer_id;"
 
     return _INSERT.sub(statement_of, text)
