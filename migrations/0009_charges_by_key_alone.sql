@@ -5,7 +5,9 @@
 
 set local role pgmrr_owner;
 
+-- squawk-ignore require-concurrent-index-deletion
 drop index billing.charge_by_start;
+-- squawk-ignore require-concurrent-index-deletion
 drop index billing.charge_by_end;
 
 reset role;

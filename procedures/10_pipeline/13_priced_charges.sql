@@ -29,7 +29,6 @@ returns table (
     starts_at timestamp,
     ends_at timestamp,
     billed_until timestamp,
-    billed_until_on date,
     net bigint,
     amount bigint,
     months integer,
@@ -131,12 +130,13 @@ begin atomic
             coalesce(w.ends_at, p.ends_at) as ends_at,
             coalesce(w.billed_until, p.ends_at) as billed_until,
             (
-                coalesce(w.billed_until, p.ends_at) at time zone 'UTC'
+                coalesce(w.billed_until, p.ends_at) at time zone interval '0'
                 at time zone (select s.time_zone from meta.setting s)
             )::date as billed_until_on,
             p.net,
             p.monthly,
             coalesce(w.amount, p.net) as amount,
+            p.months as billed_months,
             coalesce(w.months, p.months) as months,
             p.carries_arrears,
             coalesce(w.is_settled, false) as is_settled,
@@ -146,7 +146,7 @@ begin atomic
             on w.customer_id = p.customer_id
             and w.invoice_id = p.invoice_id
     ),
-    -- Charges that are no whole terms.
+    -- Charges that are no whole terms: as billed, and after R7, which leaves the few to look at.
     odd as materialized (
         select
             a.customer_id,
@@ -158,7 +158,8 @@ begin atomic
             a.billed_until,
             a.billed_until_on
         from adjusted a
-        where a.months is null
+        where a.billed_months is null
+            and a.months is null
             and a.monthly is null
     ),
     -- Where such a charge may be the rest of a cycle: the cycle's start.
@@ -208,7 +209,6 @@ begin atomic
             a.starts_at,
             a.ends_at,
             a.billed_until,
-            a.billed_until_on,
             a.net,
             a.monthly,
             a.amount,
@@ -244,7 +244,6 @@ begin atomic
         b.starts_at,
         b.ends_at,
         b.billed_until,
-        b.billed_until_on,
         b.net,
         round(b.amount)::bigint,
         b.months,

@@ -50,7 +50,6 @@ begin atomic
             p.starts_at,
             p.ends_at,
             p.billed_until,
-            p.billed_until_on,
             p.net,
             p.amount,
             p.months,
@@ -84,7 +83,6 @@ begin atomic
             r.issued_at,
             r.period_start,
             r.starts_at,
-            (r.starts_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date as starts_on,
             r.mrr,
             r.place
         from first_term f
@@ -96,7 +94,7 @@ begin atomic
         where r.period_end - r.period_start >= interval '28 days'
             and r.starts_at between r.period_end - interval '12 hours' and r.period_end + interval '12 hours'
             and r.period_start
-            < (select c.first_invoice_at at time zone 'UTC' from pipeline.coverage_at(p_batch) c)
+            < (select c.first_invoice_at at time zone interval '0' from pipeline.coverage_at(p_batch) c)
     ),
     implied as materialized (
         select
@@ -119,7 +117,14 @@ begin atomic
                     ),
                     0
                 )
-                - coalesce(sum(o.mrr) filter (where o.place < r.place and o.billed_until_on = r.starts_on), 0),
+                - coalesce(
+                    sum(o.mrr) filter (
+                        where o.place < r.place
+                            and (o.billed_until at time zone interval '0' at time zone (select s.time_zone from meta.setting s))::date
+                            = (r.starts_at at time zone interval '0' at time zone (select s.time_zone from meta.setting s))::date
+                    ),
+                    0
+                ),
                 0
             )::bigint as mrr
         from renewal r
@@ -220,12 +225,12 @@ begin atomic
         c.is_renewal,
         c.carries_arrears,
         c.months,
-        (c.starts_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date,
-        (c.ends_at at time zone 'UTC' at time zone (select s.time_zone from meta.setting s))::date,
-        c.issued_at at time zone 'UTC',
-        c.starts_at at time zone 'UTC',
-        c.ends_at at time zone 'UTC',
-        c.billed_until at time zone 'UTC',
+        (c.starts_at at time zone interval '0' at time zone (select s.time_zone from meta.setting s))::date,
+        (c.ends_at at time zone interval '0' at time zone (select s.time_zone from meta.setting s))::date,
+        c.issued_at at time zone interval '0',
+        c.starts_at at time zone interval '0',
+        c.ends_at at time zone interval '0',
+        c.billed_until at time zone interval '0',
         c.net,
         c.amount,
         coalesce(l.mrr, c.mrr),

@@ -5,24 +5,23 @@
 -- kinds of all may depend on it, and all are refreshed. Refresh = rebuild, always.
 --
 -- The rules never look beyond a customer, so customers are worked through some thousands
--- at a time, in the order of the keys: what a step hands to the next stays in memory, rows
--- go to the right edge of the indexes, and the cost grows with the rows and not faster.
+-- at a time, in the order of the keys: what one step hands to the next stays in memory, new
+-- rows go side by side into the indexes, and the cost grows with the rows and not faster.
 --
--- Each step picks its customers by their key (seqscan off: tables that were filled a moment
--- ago have no statistics yet, or those of a rolled back import) and is joined to the next by
--- hash or merge: a nested loop, which the planner likes where it takes a table for empty,
--- would take hours. Plans are made for the customers at hand, and compiling them (jit)
--- takes longer than running them.
+-- Where customers are given, they are looked up by their key, whatever the statistics say;
+-- where all are meant, tables are read as a whole.
 create or replace procedure pipeline.refresh(p_customers text[])
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
-set enable_seqscan = off
+set enable_seqscan = on
 set jit = off
 as $$
 declare
     v_customers text[] := p_customers;
+    v_old_changes ledger.daily_change_cents[];
+    v_old_terms ledger.daily_term_cents[];
     v_some text[];
     v_covered record;
 begin
@@ -40,6 +39,7 @@ begin
     ) then
         v_customers := null;
     end if;
+    perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
 
     update meta.coverage c
     set is_truncated = v_covered.is_truncated,
@@ -47,18 +47,14 @@ begin
         observed_from = v_covered.observed_from,
         complete_through = v_covered.complete_through;
 
+    -- What is counted for them by now. Of all customers that is what the totals hold.
     if v_customers is null then
-        delete from ledger.daily_change_cents;
-        delete from ledger.daily_term_cents;
+        v_old_changes := array(select d from ledger.daily_change_cents d);
+        v_old_terms := array(select d from ledger.daily_term_cents d);
     else
-        call pipeline.add_to_daily(v_customers, -1);
+        v_old_changes := array(select d from pipeline.changes_by_day(v_customers) d);
+        v_old_terms := array(select d from pipeline.terms_by_day(v_customers) d);
     end if;
-
-    delete from billing.charge_cents c
-    where v_customers is null or c.customer_id = any(v_customers);
-
-    delete from ledger.movement_cents m
-    where v_customers is null or m.customer_id = any(v_customers);
 
     for v_some in
         select array_agg(k.customer_id order by k.customer_id)
@@ -71,34 +67,26 @@ begin
                 select distinct i.customer_id
                 from raw.invoice i
                 where v_customers is null
-                union all
-                select distinct g.customer_id
+                union
+                select distinct c.customer_id
+                from billing.charge_cents c
+                where v_customers is null
+                union
+                select distinct m.customer_id
+                from ledger.movement_cents m
+                where v_customers is null
+                union
+                select g.customer_id
                 from unnest(v_customers) as g (customer_id)
             ) u
         ) k
-        group by k.part, (k.place - 1) / 4000
-        order by k.part, (k.place - 1) / 4000
+        group by k.part, (k.place - 1) / 2000
+        order by k.part, (k.place - 1) / 2000
     loop
-        insert into billing.charge_cents (
-            customer_id, invoice_id, subscription_id, currency, basis, is_unpaid, is_renewal, carries_arrears, months,
-            starts_on, ends_on, issued_at, starts_at, ends_at, billed_until, net, amount, mrr, unmatched
-        )
-        select
-            c.customer_id, c.invoice_id, c.subscription_id, c.currency, c.basis, c.is_unpaid, c.is_renewal,
-            c.carries_arrears, c.months, c.starts_on, c.ends_on, c.issued_at, c.starts_at, c.ends_at, c.billed_until,
-            c.net, c.amount, c.mrr, c.unmatched
-        from pipeline.charges(v_some) c;
-
-        insert into ledger.movement_cents (
-            customer_id, currency, effective_on, kind, customers, change, balance, unpaid_change
-        )
-        select m.customer_id, m.currency, m.effective_on, m.kind, m.customers, m.change, m.balance, m.unpaid_change
-        from pipeline.movements(v_some) m;
+        call pipeline.apply_rules(v_some);
     end loop;
 
-    call pipeline.add_to_daily(v_customers, 1);
-    delete from ledger.daily_change_cents d where d.movements = 0;
-    delete from ledger.daily_term_cents d where d.charges = 0;
+    call pipeline.update_daily(v_customers, v_old_changes, v_old_terms);
 
     update meta.coverage c
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);

@@ -1,7 +1,7 @@
 -- Refreshes the customers whose facts a batch touched.
 --
--- Where they are many, more than a third of all, everything is made anew: that is cheaper
--- than to look them up one by one.
+-- Where they are many, more than a third of all, everything is made anew: then tables are
+-- read as a whole, which is cheaper than to look most of their rows up by key.
 create or replace procedure pipeline.refresh_touched(p_customers text[])
 language plpgsql
 set search_path = ''
@@ -10,12 +10,8 @@ begin
     if cardinality(p_customers) > 1000
         and cardinality(p_customers) * 3 > (
             select count(*)
-            from (
-                select i.customer_id
-                from raw.invoice i
-                where i.superseded_by is null
-                group by i.customer_id
-            ) known
+            from raw.customer c
+            where c.superseded_by is null
         )
     then
         call pipeline.rebuild();

@@ -39,8 +39,9 @@ _CALL = re.compile(
 _INSERT = re.compile(r"(?P<begin>\binsert into [^;]*?)(?P<call>\bfrom [a-z_]+\.[a-z_0-9]+\([a-z_0-9, ]*\) [a-z_]+);")
 # A step of a query. Citus would try what becomes of the query with each step in the place of its name, in vain.
 _STEP = re.compile(r"^( *(?:with )?[a-z_]+ as)(?: (?:not )?materialized)? \($", re.MULTILINE)
-# Where a customer's rows are, as Citus tells it.
+# Where a customer's rows are, as Citus tells it, and what makes his charges there.
 _PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
+_RULES = ("call pipeline.apply_rules(", "call pipeline.apply_rules_anew(")
 
 
 def is_installed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
@@ -78,7 +79,7 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
                 parameters = _PARAMETER.findall(found["parameters"])
                 queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"].removeprefix("table (")))
     return {
-        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text.replace(*_PART), queries)))
+        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text.replace(*_PART).replace(*_RULES), queries)))
         for path, text in texts.items()
     }
 

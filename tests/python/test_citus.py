@@ -264,7 +264,7 @@ def test_mrr_of_a_customer_is_asked_of_one_part(saas: tuple[str, str]) -> None:
 @on_citus
 def test_charges_and_movements_are_made_where_the_rows_are(saas: tuple[str, str]) -> None:
     with psycopg.connect(saas[1]) as connection:
-        [body] = connection.execute("select prosrc from pg_proc where oid = 'pipeline.refresh(text[])'::regprocedure")
+        [body] = connection.execute("select prosrc from pg_proc where oid = 'pipeline.apply_rules_anew(text[])'::regprocedure")
         [customers] = connection.execute(
             """
             select array_agg(customer_id)
@@ -279,7 +279,7 @@ def test_charges_and_movements_are_made_where_the_rows_are(saas: tuple[str, str]
         assert len(inserts) == 2
         for insert in inserts:
             some = connection.execute("select quote_literal(%s::text[])", [customers[0]]).fetchone()
-            shown = plan(connection, re.sub(r"\bv_some\b", str(some and some[0]), insert))
+            shown = plan(connection, re.sub(r"\bp_customers\b", str(some and some[0]), insert))
             assert re.search(r"^Custom Scan \(Citus Adaptive\)\n  Task Count: \d+\n", shown)
             assert "->  Insert on" in shown
             assert not re.search("pull to coordinator|repartition|Distributed Subplan", shown)
@@ -339,15 +339,15 @@ def test_functions_that_read_tables_keep_their_query_as_text_for_citus() -> None
 
 def test_what_a_refresh_inserts_stands_in_its_statements_for_citus() -> None:
     adapted = citus.adapted(procedures())
-    [refresh] = [text for path, text in adapted.items() if path.endswith("_refresh.sql")]
-    inserts = inserts_of(refresh)
+    [rules] = [text for path, text in adapted.items() if path.endswith("_apply_rules_anew.sql")]
+    inserts = inserts_of(rules)
     assert len(inserts) == 2
     for insert in inserts:
         assert not re.search(r"\b(?:from|join) pipeline\.(?:charges|movements|priced_charges|service_periods)\(", insert)
-        assert not re.search(r"\bp_[a-z]+\b", insert)
+        assert set(re.findall(r"\bp_[a-z]+\b", insert)) == {"p_customers"}
         # Each table that is divided is asked for the customers at hand alone: so Citus knows the part.
         read = re.findall(r"\b(?:from|join) (?:raw\.invoice|raw\.customer|billing\.charge_cents) ", insert)
-        chosen = re.findall(r"\b\w+\.customer_id = any\(\(*v_some\b", insert)
+        chosen = re.findall(r"\b\w+\.customer_id = any\(\(*p_customers\b", insert)
         assert len(read) == len(chosen) > 1
 
 

@@ -102,8 +102,8 @@ FAULTS = {
         "cus_ada on 2024-12-01",
     ),
     "indexes, constraints, triggers": (
-        "update pg_index set indisvalid = false where indexrelid = 'billing.charge_by_end'::regclass",
-        "billing.charge_by_end",
+        "update pg_index set indisvalid = false where indexrelid = 'raw.invoice_pkey'::regclass",
+        "raw.invoice_pkey",
     ),
     "owner": ("alter function kpi.mrr_at owner to pgmrr_writer", "kpi.mrr_at(text,date,text) belongs to pgmrr_writer"),
     "roles": ("grant pgmrr_writer to pgmrr_reader", "pgmrr_reader"),
@@ -348,8 +348,8 @@ def test_what_the_migrations_make_is_written_down(handmade: str) -> None:
     ("statement", "example"),
     [
         (
-            "drop index billing.charge_by_end",
-            "index billing.charge_by_end on billing.charge_cents is missing",
+            "alter index ledger.movement_pkey set (fillfactor = 50)",
+            "index ledger.movement_pkey on ledger.movement_cents was changed",
         ),
         (
             "alter table ledger.movement_cents drop constraint movement_leaves_no_negative_balance",

@@ -545,6 +545,58 @@ def test_refreshing_some_customers_of_the_real_export_changes_nothing(real: psyc
         assert kept(real) == before
 
 
+def test_a_rebuild_mends_what_is_wrong_and_writes_nothing_else(connection: psycopg.Connection) -> None:
+    """Also a charge and a movement of a customer who has no invoices, and totals from nothing."""
+    export = Company(*read_stripe_export(HANDMADE / "invoices.csv", HANDMADE / "customers.csv"))
+    with connection.transaction(force_rollback=True):
+        bring_in(connection, export, Settings())
+        before, places = kept(connection), places_of_rows(connection)
+        assert len(places) > 100
+        connection.execute("call pipeline.rebuild()")
+        assert places_of_rows(connection) == places
+
+        for fault in FAULTS:
+            assert connection.execute(fault.encode()).rowcount > 0
+        broken, left = kept(connection), places_of_rows(connection)
+        assert all(broken[name] != before[name] for name in ("charges", "movements", "days", "terms"))
+        connection.execute("call pipeline.rebuild()")
+        assert kept(connection) == before
+        assert places & left <= places_of_rows(connection)
+
+        for table in TABLES_KEPT:
+            connection.execute(f"delete from {table}".encode())
+        connection.execute("call pipeline.rebuild()")
+        assert kept(connection) == before
+
+
+TABLES_KEPT = (
+    "billing.charge_cents",
+    "ledger.movement_cents",
+    "ledger.daily_change_cents",
+    "ledger.daily_term_cents",
+)
+FAULTS = (
+    "update billing.charge_cents set mrr = mrr + 1 where invoice_id = 'in_renewal_2'",
+    "delete from billing.charge_cents where ctid = (select max(c.ctid) from billing.charge_cents c)",
+    """
+    insert into billing.charge_cents
+    select (jsonb_populate_record(c, '{"customer_id": "cus_nobody"}')).*
+    from billing.charge_cents c
+    limit 1
+    """,
+    "update ledger.movement_cents set kind = 'expansion' where kind = 'new'",
+    "insert into ledger.movement_cents values ('cus_nobody', 'EUR', '2025-01-15', 'new', 1, 100, 100, 0)",
+    "update ledger.daily_change_cents d set change = change + 1 where d.kind = 'churn'",
+    "delete from ledger.daily_term_cents d where d.is_renewal",
+)
+
+
+def places_of_rows(connection: psycopg.Connection) -> set[tuple[Any, ...]]:
+    """Where each row lies that the refresh keeps: a row that is written comes to lie elsewhere."""
+    query = " union all ".join(f"select '{table}', ctid::text from {table}" for table in TABLES_KEPT)
+    return set(connection.execute(query.encode()).fetchall())
+
+
 # ------------------------------------------------------------------------------------------------- identities
 
 

@@ -1,0 +1,25 @@
+-- What do the movements of some customers (all: NULL) add up to on each day? One row a day,
+-- currency and kind: their part of ledger.daily_change_cents.
+create or replace function pipeline.changes_by_day(p_customers text[])
+returns setof ledger.daily_change_cents
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        m.effective_on,
+        m.currency,
+        m.kind,
+        count(*),
+        sum(m.customers),
+        sum(m.change)::bigint,
+        sum(m.unpaid_change)::bigint
+    from ledger.movement_cents m
+    where p_customers is null or m.customer_id = any(p_customers)
+    group by m.effective_on, m.currency, m.kind;
+end;
+
+comment on function pipeline.changes_by_day(text[]) is
+    'Totals of the movements of some customers (NULL: all), as ledger.daily_change_cents holds them: one row a day, currency and kind, in cents a month.';
+revoke all on function pipeline.changes_by_day(text[]) from public;
+grant execute on function pipeline.changes_by_day(text[]) to pgmrr_writer;

@@ -1,0 +1,26 @@
+-- What do the terms of some customers (all: NULL) add up to by the day on which they begin?
+-- One row a day, currency, length and whether it renews: their part of
+-- ledger.daily_term_cents. Credits take no MRR from it.
+create or replace function pipeline.terms_by_day(p_customers text[])
+returns setof ledger.daily_term_cents
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        c.starts_on,
+        c.currency,
+        c.months,
+        c.is_renewal,
+        count(*),
+        sum(greatest(c.mrr, 0))::bigint
+    from billing.charge_cents c
+    where (p_customers is null or c.customer_id = any(p_customers))
+        and c.basis = 'term'
+    group by c.starts_on, c.currency, c.months, c.is_renewal;
+end;
+
+comment on function pipeline.terms_by_day(text[]) is
+    'Totals of the terms of some customers (NULL: all), as ledger.daily_term_cents holds them: one row a day, currency, length and whether it renews, in cents a month.';
+revoke all on function pipeline.terms_by_day(text[]) from public;
+grant execute on function pipeline.terms_by_day(text[]) to pgmrr_writer;
