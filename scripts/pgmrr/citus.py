@@ -77,11 +77,15 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
         for found in _FUNCTION.finditer(text):
             if found["query"] and found["returns"].startswith("table"):
                 parameters = _PARAMETER.findall(found["parameters"])
-                queries[found["name"]] = _Query(found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"].removeprefix("table (")))
-    return {
-        path: _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, _expanded(text.replace(*_PART).replace(*_RULES), queries)))
-        for path, text in texts.items()
-    }
+                queries[found["name"]] = _Query(
+                    found["query"].rstrip("; \n"), parameters, _NAME.findall(found["returns"].removeprefix("table ("))
+                )
+    return {path: _adapted(text, queries) for path, text in texts.items()}
+
+
+def _adapted(text: str, queries: dict[str, _Query]) -> str:
+    expanded = _expanded(text.replace(*_PART).replace(*_RULES), queries)
+    return _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, expanded))
 
 
 def _with_text(found: re.Match[str]) -> str:
@@ -110,9 +114,14 @@ def _expanded(text: str, queries: dict[str, _Query]) -> str:
         if call is None or call["name"] not in queries:
             return statement[0]
         # Citus inserts where the rows are, if the customer comes from a table and through no step of a query.
-        alias = call["alias"]
-        customer = statement["begin"].replace(f"{alias}.customer_id", "k.customer_id")
-        known = f"select r.customer_id from raw.invoice r where r.customer_id = any({call['arguments']}) group by r.customer_id"
-        return f"{customer}from ({known}) k\njoin {query_of(call).removeprefix('from ')}\non {alias}.customer_id = k.customer_id;"
+        alias, chosen = call["alias"], call["arguments"]
+        return "\n".join(
+            [
+                statement["begin"].replace(f"{alias}.customer_id", "k.customer_id") + "from (",
+                f"select r.customer_id from raw.invoice r where r.customer_id = any({chosen}) group by r.customer_id",
+                f") k join {query_of(call).removeprefix('from ')}",
+                f"on {alias}.customer_id = k.customer_id;",
+            ]
+        )
 
     return _INSERT.sub(statement_of, text)

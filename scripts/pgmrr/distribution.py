@@ -156,6 +156,7 @@ def _lay(connection: psycopg.Connection, left: list[Table], progress: Progress) 
             for _, definition in triggers:
                 connection.execute(definition.encode())
 
+
 def _on_workers(connection: psycopg.Connection, command: str) -> None:
     """Run the command on each worker, one after the other."""
     nodes = connection.execute(
