@@ -29,7 +29,8 @@ def found(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What the database has, as the open transaction sees it; names are spelled with their schemas from now on."""
     connection.execute("set local search_path = ''")
     with connection.cursor(row_factory=tuple_row) as cursor:
-        parts: dict[str, str] = dict(cursor.execute(_QUERY.read_bytes(), {"schemas": list(set(SCHEMAS) - set(CODE_SCHEMAS))}))
+        schemas = list(set(SCHEMAS) - set(CODE_SCHEMAS))
+        parts: dict[str, str] = dict(cursor.execute(_QUERY.read_bytes(), {"schemas": schemas}))
         is_distributed = citus.is_distributed(cursor)
     if not is_distributed:
         return parts
