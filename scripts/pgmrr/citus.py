@@ -21,6 +21,13 @@ select exists (
 )
 """
 
+_SERVERS = """
+select distinct s.nodename, s.nodeport
+from citus_shards s
+where s.table_name = 'raw.invoice'::regclass
+order by s.nodename, s.nodeport
+"""
+
 # The head of a function of ours whose query is parsed when it is made, and the query.
 _FUNCTION = re.compile(
     r"^create or replace function (?P<name>[a-z_]+\.[a-z_0-9]+)\((?P<parameters>.*?)\)\n"
@@ -52,6 +59,14 @@ def is_installed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
 def is_distributed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
     """Whether Citus has distributed the tables of pgmrr in the database."""
     return is_installed(connection) and bool(only_row(connection.execute(_DISTRIBUTED))[0])
+
+
+def servers(url: str) -> list[str]:
+    """The servers that hold the parts of our tables, as name and port; none where they are not distributed."""
+    with psycopg.connect(url, fallback_application_name="pgmrr") as connection:
+        if not is_distributed(connection):
+            return []
+        return [f"{name}:{port}" for name, port in connection.execute(_SERVERS).fetchall()]
 
 
 @dataclass(frozen=True)
