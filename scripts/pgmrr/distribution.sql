@@ -3,8 +3,9 @@
 --
 -- What grows with the customers is divided by customer, all of it in the same way: a
 -- customer's rows are on one server, and every join of them is made there. What these are
--- joined with is small, and each server has a copy. The rest stays on the coordinator: the
--- record of settings, and the books of the migrations.
+-- joined with is small, and each server has a copy; and so it is with totals, those of the
+-- cohorts included, which name a customer only where it has several currencies. The rest stays
+-- on the coordinator: the record of settings, and the books of the migrations.
 select
     r.name,
     r.is_by_customer,
@@ -13,7 +14,8 @@ from (
     select
         c.oid,
         n.nspname || '.' || c.relname as name,
-        exists (
+        c.relname <> 'cohort_month_cents'
+        and exists (
             select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = 'customer_id'
         ) as is_by_customer
     from pg_catalog.pg_class c

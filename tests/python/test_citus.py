@@ -264,7 +264,8 @@ def test_mrr_of_a_customer_is_asked_of_one_part(saas: tuple[str, str]) -> None:
         shown = plan(connection, query)
     assert shown.count("Task Count: 1\n") == 1
     assert "Distributed Subplan" not in shown
-    assert "movement_pkey" in shown
+    assert re.search(r"history_cents_\d+", shown)
+    assert "movement_cents" not in shown
 
 
 @pytest.mark.citus
@@ -344,6 +345,14 @@ def test_functions_that_read_tables_keep_their_query_as_text_for_citus() -> None
     assert [path for path in kept if "begin atomic" in adapted[path]] == []
     assert [path for path in kept if "set search_path = ''\nas $query$" not in adapted[path]] == []
     assert [path for path, text in adapted.items() if re.search(r"\bselect\s+from\b", text)] == []
+
+
+def test_look_ups_that_end_at_the_first_row_are_asked_at_once_of_citus() -> None:
+    texts = procedures()
+    looking_up = [path for path, text in texts.items() if re.search(r"\bselect true\b", text)]
+    adapted = citus.adapted(texts)
+    assert looking_up == [path for path, text in adapted.items() if " not in (select distinct " in text] != []
+    assert [path for path in looking_up if re.search(r"\bselect true\b", adapted[path])] == []
 
 
 def test_what_a_refresh_inserts_stands_in_its_statements_for_citus() -> None:
