@@ -297,6 +297,25 @@ def test_charges_and_movements_are_made_where_the_rows_are(saas: tuple[str, str]
 
 @pytest.mark.citus
 @on_citus
+@pytest.mark.parametrize("procedure", ["keep_histories", "update_paying"])
+def test_what_is_kept_of_each_customer_is_made_where_the_rows_are(saas: tuple[str, str], procedure: str) -> None:
+    with psycopg.connect(saas[1]) as connection:
+        parts = connection.execute(
+            "select count(*) from pg_dist_shard where logicalrelid = 'ledger.history_cents'::regclass"
+        ).fetchone()
+        body = connection.execute(
+            "select prosrc from pg_proc where oid = %s::regprocedure", [f"pipeline.{procedure}(text[])"]
+        ).fetchone()
+        assert parts and body
+        [insert] = re.findall(r"insert into ledger\.[^;]*;", body[0])
+        shown = plan(connection, insert.replace("p_customers", "null::text[]").replace("v_day", "date '2023-01-15'"))
+    assert f"Task Count: {parts[0]}\n" in shown
+    assert "->  Insert on" in shown
+    assert not re.search("pull to coordinator|repartition|Distributed Subplan", shown)
+
+
+@pytest.mark.citus
+@on_citus
 def test_totals_by_day_are_added_up_where_the_rows_are(saas: tuple[str, str]) -> None:
     with psycopg.connect(saas[1]) as connection:
         [parts] = connection.execute(
