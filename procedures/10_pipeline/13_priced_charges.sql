@@ -251,10 +251,10 @@ begin atomic
         -- Rounded at six decimals of a cent first: an unused rest is a sum of
         -- fractions, and half a cent must stay half a cent.
         round(round(
-            case b.basis
-                when 'listed' then b.monthly
-                when 'term' then b.amount / b.months
-                when 'proration' then b.net * b.cycle_seconds / (b.service_seconds * b.months)
+            case
+                when b.basis = 'listed' then b.monthly
+                when b.basis = 'term' then b.amount / b.months
+                when b.basis = 'proration' then b.net * b.cycle_seconds / (b.service_seconds * b.months)
                 else b.net::numeric * 2629800 / b.service_seconds
             end,
             6

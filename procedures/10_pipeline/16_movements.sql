@@ -159,6 +159,29 @@ begin atomic
             and (select v.is_truncated from pipeline.coverage_at(p_batch) v)
         group by j.customer_id, j.first_active_on
     ),
+    listed as (
+        select
+            b.customer_id,
+            u.created_at,
+            u.payment_count
+        from beginning b
+        join raw.customer u
+            on u.customer_id = b.customer_id
+            and (p_customers is null or u.customer_id = any(p_customers))
+            and pipeline.is_known(u.batch_id, u.superseded_by, p_batch)
+    ),
+    paid as (
+        select
+            b.customer_id,
+            count(distinct coalesce(i.of_invoice_id, i.invoice_id)) as payments
+        from beginning b
+        join raw.invoice i
+            on i.customer_id = b.customer_id
+            and (p_customers is null or i.customer_id = any(p_customers))
+            and pipeline.is_known(i.batch_id, i.superseded_by, p_batch)
+            and i.amount_paid > 0
+        group by b.customer_id
+    ),
     begun as (
         select
             b.customer_id,
@@ -167,21 +190,15 @@ begin atomic
                 when b.begins_with_renewal and not b.had_free_plan then 'preexisting'
                 when (u.created_at at time zone (select s.time_zone from meta.setting s))::date
                     < (select v.observed_from from pipeline.coverage_at(p_batch) v)
-                    and u.payment_count > (
-                        select count(distinct coalesce(i.of_invoice_id, i.invoice_id))
-                        from raw.invoice i
-                        where i.customer_id = b.customer_id
-                            and pipeline.is_known(i.batch_id, i.superseded_by, p_batch)
-                            and i.amount_paid > 0
-                    )
+                    and u.payment_count > coalesce(p.payments, 0)
                     then 'reactivation'
                 else 'new'
             end as kind
         from beginning b
-        left join raw.customer u
+        left join listed u
             on u.customer_id = b.customer_id
-            and (p_customers is null or u.customer_id = any(p_customers))
-            and pipeline.is_known(u.batch_id, u.superseded_by, p_batch)
+        left join paid p
+            on p.customer_id = b.customer_id
     )
     select
         j.customer_id,

@@ -10,6 +10,9 @@ as $$
 declare
     v_reporting text;
     v_missing text;
+    v_used text;
+    v_factor numeric;
+    v_factors jsonb := '{}';
 begin
     delete from ledger.currency;
 
@@ -35,15 +38,19 @@ begin
             hint = format('Set it, in units for one euro: pgmrr fx --set %s=RATE', split_part(v_missing, ',', 1));
     end if;
 
-    insert into ledger.currency (currency, reporting_currency, factor)
-    select
-        u.currency,
-        v_reporting,
-        case when u.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(u.currency) end
-    from (select distinct d.currency from ledger.daily_change_cents d) u;
+    for v_used in
+        select distinct d.currency
+        from ledger.daily_change_cents d
+    loop
+        v_factor := case when v_used = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(v_used) end;
+
+        insert into ledger.currency (currency, reporting_currency, factor)
+        values (v_used, v_reporting, v_factor);
+        v_factors := v_factors || pg_catalog.jsonb_build_object(v_used, v_factor);
+    end loop;
 
     update meta.coverage c
-    set factors = coalesce((select pg_catalog.jsonb_object_agg(u.currency, u.factor) from ledger.currency u), '{}');
+    set factors = v_factors;
 end;
 $$;
 

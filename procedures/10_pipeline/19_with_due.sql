@@ -21,7 +21,7 @@ begin atomic
                 union
                 select p.customer_id
                 from ledger.paying_cents p
-                where p.next_on <= c.complete_through
+                where p.next_on <= (select v.complete_through from meta.coverage v)
             )
         else p_customers
     end

@@ -24,26 +24,29 @@ declare
     v_old_terms ledger.daily_term_cents[];
     v_some text[];
     v_kept text[];
+    v_covered record;
 begin
     perform pipeline.lock();
 
+    select k.is_truncated, k.first_invoice_at, k.observed_from, k.complete_through
+    into v_covered
+    from pipeline.coverage_at() k;
+
     if exists (
         select
-        from pipeline.coverage_at() now_known
-        join meta.coverage c
-            on (c.is_truncated, c.first_invoice_at, c.observed_from)
-            is distinct from (now_known.is_truncated, now_known.first_invoice_at, now_known.observed_from)
+        from meta.coverage c
+        where (c.is_truncated, c.first_invoice_at, c.observed_from)
+            is distinct from (v_covered.is_truncated, v_covered.first_invoice_at, v_covered.observed_from)
     ) then
         v_customers := null;
     end if;
     perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
 
     update meta.coverage c
-    set is_truncated = now_known.is_truncated,
-        first_invoice_at = now_known.first_invoice_at,
-        observed_from = now_known.observed_from,
-        complete_through = now_known.complete_through
-    from pipeline.coverage_at() now_known;
+    set is_truncated = v_covered.is_truncated,
+        first_invoice_at = v_covered.first_invoice_at,
+        observed_from = v_covered.observed_from,
+        complete_through = v_covered.complete_through;
 
     v_kept := pipeline.with_due(v_customers);
     call pipeline.add_to_cohorts(v_kept, -1);
@@ -62,7 +65,8 @@ begin
         from (
             select
                 u.customer_id,
-                row_number() over (order by u.customer_id) as place
+                pipeline.part_of(u.customer_id) as part,
+                row_number() over (partition by pipeline.part_of(u.customer_id) order by u.customer_id) as place
             from (
                 select distinct i.customer_id
                 from raw.invoice i
@@ -80,8 +84,8 @@ begin
                 from unnest(v_customers) as g (customer_id)
             ) u
         ) k
-        group by (k.place - 1) / 2000
-        order by (k.place - 1) / 2000
+        group by k.part, (k.place - 1) / 2000
+        order by k.part, (k.place - 1) / 2000
     loop
         call pipeline.apply_rules(v_some);
     end loop;

@@ -31,10 +31,10 @@ begin
             hint = 'Use another database (--db NAME), or start over: pgmrr reset --yes';
     end if;
 
+    v_batch := (select coalesce(max(b.batch_id), 0) + 1 from meta.batch b);
+
     insert into meta.batch (batch_id, kind, source, is_truncated, details)
-    select coalesce(max(b.batch_id), 0) + 1, p_kind, p_source, p_is_truncated, p_details
-    from meta.batch b
-    returning batch_id into v_batch;
+    values (v_batch, p_kind, p_source, p_is_truncated, p_details);
 
     return v_batch;
 end;

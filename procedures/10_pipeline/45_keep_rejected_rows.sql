@@ -16,6 +16,8 @@ as $$
 declare
     v_corrects boolean;
     v_any_rejected boolean;
+    v_headers jsonb;
+    v_again record;
 begin
     select coalesce((b.details -> 'corrections')::boolean, false)
     into v_corrects
@@ -99,32 +101,42 @@ begin
     )
     using p_batch, p_role;
 
+    v_headers := (
+        select pg_catalog.jsonb_agg(h.header order by h.place)
+        from pg_temp.staged_header h
+        where h.file_role = p_role
+    );
+
     update meta.batch b
     set details = b.details || pg_catalog.jsonb_build_object(
         'headers',
-        coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(
-            p_role,
-            (
-                select pg_catalog.jsonb_agg(h.header order by h.place)
-                from pg_temp.staged_header h
-                where h.file_role = p_role
-            )
-        )
+        coalesce(b.details -> 'headers', '{}') || pg_catalog.jsonb_build_object(p_role, v_headers)
     )
     where b.batch_id = p_batch;
 
     -- The same row without an id, rejected as before.
-    update raw.rejected_row r
-    set superseded_by = p_batch
-    from raw.rejected_row again
-    where again.batch_id = p_batch
-        and again.file_role = p_role
-        and again.row_id is null
-        and r.batch_id < p_batch
-        and r.file_role = p_role
-        and r.row_id is null
-        and r.superseded_by is null
-        and r.content = again.content;
+    for v_again in
+        select
+            r.batch_id,
+            array_agg(r.line_number) as line_numbers
+        from raw.rejected_row again
+        join raw.rejected_row r
+            on r.batch_id < p_batch
+            and r.file_role = p_role
+            and r.row_id is null
+            and r.superseded_by is null
+            and r.content = again.content
+        where again.batch_id = p_batch
+            and again.file_role = p_role
+            and again.row_id is null
+        group by r.batch_id
+    loop
+        update raw.rejected_row r
+        set superseded_by = p_batch
+        where r.batch_id = v_again.batch_id
+            and r.file_role = p_role
+            and r.line_number = any(v_again.line_numbers);
+    end loop;
 end;
 $$;
 

@@ -30,6 +30,7 @@ declare
     v_as_of timestamptz;
     v_first timestamptz;
     v_last timestamptz;
+    v_later record;
 begin
     select
         case
@@ -64,63 +65,78 @@ begin
             and s.customer_id = r.customer_id
             and s.invoice_id = r.invoice_id;
 
-        update pg_temp.read_invoices r
-        set state = 'older'
-        from meta.batch later
-        where r.state = 'new'
-            and later.source = 'stripe'
-            and later.as_of > v_as_of
-            and (
-                exists (
-                    select
-                    from raw.absent_invoice a
-                    where a.batch_id = later.batch_id
-                        and a.customer_id = r.customer_id
-                        and a.invoice_id = r.invoice_id
-                        and a.is_dropped
-                )
-                or (
-                    (later.details -> 'replace')::boolean
-                    and r.issued_at > later.first_invoice_at
-                    and r.issued_at < later.last_invoice_at
-                    and not exists (
-                        select
-                        from raw.rejected_row j
-                        where j.batch_id = later.batch_id
-                            and j.file_role = 'invoices'
-                            and j.row_id = r.invoice_id
+        for v_later in
+            select b.batch_id, b.first_invoice_at, b.last_invoice_at, b.details
+            from meta.batch b
+            where b.source = 'stripe'
+                and b.as_of > v_as_of
+        loop
+            update pg_temp.read_invoices r
+            set state = 'older'
+            where r.state = 'new'
+                and (
+                    (r.customer_id, r.invoice_id) in (
+                        select a.customer_id, a.invoice_id
+                        from raw.absent_invoice a
+                        where a.batch_id = v_later.batch_id
+                            and a.is_dropped
                     )
-                )
-            );
+                    or (
+                        (v_later.details -> 'replace')::boolean
+                        and r.issued_at > v_later.first_invoice_at
+                        and r.issued_at < v_later.last_invoice_at
+                        and not exists (
+                            select
+                            from raw.rejected_row j
+                            where j.batch_id = v_later.batch_id
+                                and j.file_role = 'invoices'
+                                and j.row_id = r.invoice_id
+                        )
+                    )
+                );
+        end loop;
 
         -- What this file has and a later one should have had is absent there.
-        insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
-        select
-            later.batch_id,
-            r.customer_id,
-            r.invoice_id,
-            false,
-            p_batch
-        from meta.batch later
-        join pg_temp.read_invoices r
-            on r.issued_at between later.first_invoice_at and later.last_invoice_at
-        where later.source = 'stripe'
-            and later.as_of > v_as_of
-            and later.details -> 'corrections' is null
-            and r.state in ('new', 'changed')
-            and not exists (
-                select
-                from raw.rejected_row j
-                where j.batch_id = later.batch_id
-                    and j.file_role = 'invoices'
-                    and j.row_id = r.invoice_id
-            )
-        on conflict do nothing;
+        for v_later in
+            select b.batch_id, b.first_invoice_at, b.last_invoice_at
+            from meta.batch b
+            where b.source = 'stripe'
+                and b.as_of > v_as_of
+                and b.details -> 'corrections' is null
+        loop
+            insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
+            select
+                v_later.batch_id,
+                r.customer_id,
+                r.invoice_id,
+                false,
+                p_batch
+            from pg_temp.read_invoices r
+            where r.issued_at between v_later.first_invoice_at and v_later.last_invoice_at
+                and r.state in ('new', 'changed')
+                and not exists (
+                    select
+                    from raw.rejected_row j
+                    where j.batch_id = v_later.batch_id
+                        and j.file_role = 'invoices'
+                        and j.row_id = r.invoice_id
+                )
+            on conflict do nothing;
+        end loop;
 
         call pipeline.group_read_rows();
     end if;
 
     if v_source = 'lines' then
+        with brought as (
+            select
+                r.customer_id,
+                array_agg(distinct r.of_invoice_id) as of_invoice_ids,
+                array_agg(r.invoice_id) as invoice_ids
+            from pg_temp.read_invoices r
+            where r.state <> 'rejected'
+            group by r.customer_id
+        )
         insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
         select
             p_batch,
@@ -128,24 +144,28 @@ begin
             i.invoice_id,
             true,
             p_batch
-        from raw.invoice i
-        where i.superseded_by is null
-            and exists (
-                select
-                from pg_temp.read_invoices r
-                where r.state <> 'rejected'
-                    and r.customer_id = i.customer_id
-                    and r.of_invoice_id = i.of_invoice_id
-            )
-            and not exists (
-                select
-                from pg_temp.read_invoices r
-                where r.state <> 'rejected'
-                    and r.customer_id = i.customer_id
-                    and r.invoice_id = i.invoice_id
-            );
+        from brought b
+        join raw.invoice i
+            on i.customer_id = b.customer_id
+            and i.of_invoice_id = any(b.of_invoice_ids)
+            and i.superseded_by is null
+        where i.invoice_id <> all(b.invoice_ids);
     end if;
 
+    with known as (
+        select
+            i.customer_id,
+            i.invoice_id,
+            i.of_invoice_id,
+            i.issued_at
+        from raw.invoice i
+        join meta.batch b
+            on b.batch_id = i.batch_id
+            and b.source = v_source
+        where not v_corrects
+            and i.superseded_by is null
+            and (v_source = 'periods' or i.issued_at between v_first and v_last)
+    )
     insert into raw.absent_invoice (batch_id, customer_id, invoice_id, is_dropped, noted_by)
     select
         p_batch,
@@ -153,14 +173,8 @@ begin
         i.invoice_id,
         p_replace and (v_source <> 'stripe' or (i.issued_at > v_first and i.issued_at < v_last)),
         p_batch
-    from raw.invoice i
-    join meta.batch b
-        on b.batch_id = i.batch_id
-        and b.source = v_source
-    where not v_corrects
-        and i.superseded_by is null
-        and (v_source = 'periods' or i.issued_at between v_first and v_last)
-        and not exists (
+    from known i
+    where not exists (
             select
             from pg_temp.read_invoices r
             where r.invoice_id = i.invoice_id

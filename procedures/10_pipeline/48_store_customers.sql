@@ -10,21 +10,23 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+    v_later record;
 begin
     if pg_catalog.to_regclass('pg_temp.read_customers') is not null then
-        with customer_file as (
-            select
-                b.batch_id,
-                b.details -> 'corrections' is null as is_export,
-                greatest(b.as_of, (f.file ->> 'last_created_at')::timestamptz) as as_of,
-                (f.file ->> 'first_created_at')::timestamptz as first_created_at,
-                (f.file ->> 'last_created_at')::timestamptz as last_created_at
-            from meta.batch b
-            cross join lateral pg_catalog.jsonb_array_elements(b.files) as f (file)
-            where b.source = 'stripe'
-                and f.file ->> 'role' = 'customers'
-        ),
-        later as (
+        for v_later in
+            with customer_file as (
+                select
+                    b.batch_id,
+                    b.details -> 'corrections' is null as is_export,
+                    greatest(b.as_of, (f.file ->> 'last_created_at')::timestamptz) as as_of,
+                    (f.file ->> 'first_created_at')::timestamptz as first_created_at,
+                    (f.file ->> 'last_created_at')::timestamptz as last_created_at
+                from meta.batch b
+                cross join lateral pg_catalog.jsonb_array_elements(b.files) as f (file)
+                where b.source = 'stripe'
+                    and f.file ->> 'role' = 'customers'
+            )
             select
                 l.batch_id,
                 l.is_export,
@@ -34,21 +36,21 @@ begin
             join customer_file l
                 on l.as_of > own.as_of
             where own.batch_id = p_batch
-        )
-        update pg_temp.read_customers r
-        set state = 'older'
-        from later
-        where r.state = 'changed'
-            and (
-                r.known_batch_id = later.batch_id
-                or (
-                    later.is_export
-                    and (
-                        r.known_created_at is null
-                        or r.known_created_at between later.first_created_at and later.last_created_at
+        loop
+            update pg_temp.read_customers r
+            set state = 'older'
+            where r.state = 'changed'
+                and (
+                    r.known_batch_id = v_later.batch_id
+                    or (
+                        v_later.is_export
+                        and (
+                            r.known_created_at is null
+                            or r.known_created_at between v_later.first_created_at and v_later.last_created_at
+                        )
                     )
-                )
-            );
+                );
+        end loop;
 
         update raw.customer c
         set superseded_by = p_batch
@@ -68,22 +70,27 @@ begin
         order by r.customer_id;
     end if;
 
-    insert into raw.customer (customer_id, batch_id, is_listed)
-    select
-        n.customer_id,
-        p_batch,
-        false
-    from (
+    with spoken_of as (
         select distinct r.customer_id
         from pg_temp.read_invoices r
         where r.state in ('new', 'changed')
-    ) n
-    where not exists (
-        select
-        from raw.customer c
-        where c.customer_id = n.customer_id
+    ),
+    unknown as (
+        select s.customer_id
+        from spoken_of s
+        except
+        select c.customer_id
+        from spoken_of s
+        join raw.customer c
+            on c.customer_id = s.customer_id
             and c.superseded_by is null
-    );
+    )
+    insert into raw.customer (customer_id, batch_id, is_listed)
+    select
+        u.customer_id,
+        p_batch,
+        false
+    from unknown u;
 end;
 $$;
 

@@ -44,6 +44,8 @@ declare
     v_facts jsonb;
     v_customers jsonb;
     v_reasons text;
+    v_files jsonb;
+    v_details jsonb;
 begin
     call pipeline.check_import_options(v_source, p_options);
 
@@ -60,7 +62,8 @@ begin
     end if;
     call pipeline.keep_rejected_rows(p_batch, v_role);
     if v_role <> 'invoices' then
-        execute format('drop view pg_temp.%I', 'read_' || v_role);
+        -- By its bare name: temporary ones come first, and Citus knows no schema pg_temp.
+        execute format('drop view %I', 'read_' || v_role);
     end if;
     execute format('drop table pg_temp.%I', 'staged_' || v_role);
 
@@ -107,43 +110,45 @@ begin
             end;
     end if;
 
+    v_files := (
+        select pg_catalog.jsonb_agg(coalesce(d.file, '{}') || k.file)
+        from unnest(array[v_facts, v_customers]) as k (file)
+        left join pg_catalog.jsonb_array_elements(p_files) as d (file)
+            on d.file ->> 'role' = k.file ->> 'role'
+        where k.file is not null
+    );
+
+    v_details := pg_catalog.jsonb_build_object('replace', p_replace);
+    if p_options <> '{}' then
+        v_details := v_details || pg_catalog.jsonb_build_object('options', p_options);
+    end if;
+
     update meta.batch b
-    set details = b.details
-            || pg_catalog.jsonb_build_object('replace', p_replace)
-            || case
-                when p_options = '{}' then '{}'
-                else pg_catalog.jsonb_build_object('options', p_options)
-            end,
-        files = (
-            select pg_catalog.jsonb_agg(coalesce(d.file, '{}') || k.file)
-            from unnest(array[v_facts, v_customers]) as k (file)
-            left join pg_catalog.jsonb_array_elements(p_files) as d (file)
-                on d.file ->> 'role' = k.file ->> 'role'
-            where k.file is not null
-        )
+    set details = b.details || v_details,
+        files = v_files
     where b.batch_id = p_batch;
 
     call pipeline.store_invoices(p_batch, p_replace);
     call pipeline.store_customers(p_batch);
 
+    v_details := (
+        select pg_catalog.jsonb_build_object('absent', count(*), 'dropped', count(*) filter (where a.is_dropped))
+        from raw.absent_invoice a
+        where a.batch_id = p_batch
+    );
+    v_details := pg_catalog.jsonb_build_object('invoices', pipeline.counts_of_file(v_role) || v_details);
+    if v_has_customers then
+        v_details := v_details || pg_catalog.jsonb_build_object('customers', pipeline.counts_of_file('customers'));
+    end if;
+    v_details := v_details || (
+        select pg_catalog.jsonb_build_object('unlisted_customers', count(*))
+        from raw.customer c
+        where c.batch_id = p_batch
+            and not c.is_listed
+    );
+
     update meta.batch b
-    set details = b.details
-            || pg_catalog.jsonb_build_object(
-                'invoices',
-                pipeline.counts_of_file(v_role) || pg_catalog.jsonb_build_object(
-                    'absent', (select count(*) from raw.absent_invoice a where a.batch_id = p_batch),
-                    'dropped', (select count(*) from raw.absent_invoice a where a.batch_id = p_batch and a.is_dropped)
-                )
-            )
-            || case
-                when v_has_customers
-                    then pg_catalog.jsonb_build_object('customers', pipeline.counts_of_file('customers'))
-                else '{}'
-            end
-            || pg_catalog.jsonb_build_object(
-                'unlisted_customers',
-                (select count(*) from raw.customer c where c.batch_id = p_batch and not c.is_listed)
-            )
+    set details = b.details || v_details
     where b.batch_id = p_batch;
 
     if v_source <> 'stripe' then

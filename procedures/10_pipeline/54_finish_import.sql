@@ -55,16 +55,17 @@ begin
 
     if pg_catalog.to_regclass('pg_temp.read_customers') is not null then
         v_customers := v_customers || array(
-            select r.customer_id
-            from pg_temp.read_customers r
-            where r.state in ('new', 'changed')
-                and r.moves_kinds
-                and exists (
-                    select
-                    from raw.invoice i
-                    where i.customer_id = r.customer_id
-                        and i.superseded_by is null
-                )
+            with moved as (
+                select r.customer_id
+                from pg_temp.read_customers r
+                where r.state in ('new', 'changed')
+                    and r.moves_kinds
+            )
+            select distinct i.customer_id
+            from moved m
+            join raw.invoice i
+                on i.customer_id = m.customer_id
+                and i.superseded_by is null
         );
     end if;
 
@@ -113,6 +114,26 @@ begin
     if v_has_known or v_has_changed then
         analyze pg_temp.read_invoices;
     end if;
+
+    with repeated as (
+        select
+            r.customer_id,
+            r.invoice_id
+        from pg_temp.read_invoices r
+        where v_has_known
+            and r.state in ('unchanged', 'older')
+    ),
+    known as (
+        select
+            f.customer_id,
+            f.invoice_id,
+            f.fate,
+            f.detail
+        from repeated r
+        join kpi.invoice_fate f
+            on f.customer_id = r.customer_id
+            and f.invoice_id = r.invoice_id
+    )
     select coalesce(
         pg_catalog.jsonb_agg(
             pg_catalog.jsonb_build_object('fate', t.fate, 'detail', t.detail, 'invoices', t.invoices)
@@ -143,12 +164,10 @@ begin
                 coalesce(k.fate, 'not stored'),
                 coalesce(k.detail, 'dropped later'),
                 count(*)
-            from pg_temp.read_invoices r
-            left join kpi.invoice_fate k
+            from repeated r
+            left join known k
                 on k.customer_id = r.customer_id
                 and k.invoice_id = r.invoice_id
-            where v_has_known
-                and r.state in ('unchanged', 'older')
             group by k.fate, k.detail
             union all
             select
@@ -163,8 +182,8 @@ begin
 
     update meta.batch b
     set details = b.details || pg_catalog.jsonb_build_object('fates', v_fates)
-    where b.batch_id = p_batch
-    returning pg_catalog.to_jsonb(b) into v_report;
+    where b.batch_id = p_batch;
+    v_report := (select pg_catalog.to_jsonb(b) from meta.batch b where b.batch_id = p_batch);
 
     v_files := (select pg_catalog.jsonb_path_query_array(b.files, '$[*].sha256') from meta.batch b where b.batch_id = p_batch);
 

@@ -113,7 +113,12 @@ as $$
             w.grantee,
             w.what,
             pg_catalog.has_schema_privilege(w.grantee, s.oid, w.what) as is_given,
-            w.what = 'usage' and (w.grantee = 'pgmrr_writer' or w.grantee = 'pgmrr_reader' and s.nspname = 'kpi') as is_decided
+            case
+                -- Citus asks its workers with the reader's own rights: pgmrr distribute gives what that takes.
+                when w.what = 'usage' and w.grantee = 'pgmrr_reader' and s.nspname in ('raw', 'billing', 'usage', 'ledger', 'meta')
+                    and pg_catalog.to_regclass('pg_catalog.pg_dist_partition') is not null then null
+                else w.what = 'usage' and (w.grantee = 'pgmrr_writer' or w.grantee = 'pgmrr_reader' and s.nspname = 'kpi')
+            end as is_decided
         from our_schema s
         cross join (
             values
@@ -128,6 +133,8 @@ as $$
             pg_catalog.has_table_privilege(w.grantee, r.oid, w.what),
             case
                 when w.grantee = 'public' then false
+                when w.what = 'select' and w.grantee = 'pgmrr_reader' and r.relkind = 'r' and not r.is_book
+                    and pg_catalog.to_regclass('pg_catalog.pg_dist_partition') is not null then null
                 when w.what = 'select' then w.grantee = 'pgmrr_writer' and not r.is_book or r.nspname = 'kpi'
                 -- A table of data is written by functions that have the writer's own rights: which verbs,
                 -- its migration says.

@@ -48,6 +48,8 @@ declare
     end;
     v_first_place bigint;
     v_ends_at timestamptz;
+    v_first_invoice_at timestamptz;
+    v_last_invoice_at timestamptz;
 begin
     if v_problem is not null then
         raise exception using
@@ -134,10 +136,14 @@ begin
     from raw.customer c;
 
     v_ends_at := simulation.month_start(p_start, p_months + 1);
+    select min(i.issued_at), max(i.issued_at)
+    into v_first_invoice_at, v_last_invoice_at
+    from raw.invoice i;
+
     update meta.batch b
     set as_of = v_ends_at,
-        first_invoice_at = known.first_invoice_at,
-        last_invoice_at = known.last_invoice_at,
+        first_invoice_at = v_first_invoice_at,
+        last_invoice_at = v_last_invoice_at,
         details = jsonb_build_object(
             'companies', p_companies,
             'months', p_months,
@@ -148,7 +154,6 @@ begin
             'invoices', invoices,
             'sessions', sessions
         )
-    from (select min(i.issued_at) as first_invoice_at, max(i.issued_at) as last_invoice_at from raw.invoice i) known
     where b.batch_id = simulate_abc.batch_id;
 
     raise notice 'making charges and ledger';

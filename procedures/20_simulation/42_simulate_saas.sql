@@ -60,6 +60,8 @@ declare
             then format('a euro must be worth more than 0 USD, not %s', coalesce(p_usd_per_euro::text, 'NULL'))
     end;
     v_first_place bigint;
+    v_first_invoice_at timestamptz;
+    v_last_invoice_at timestamptz;
 begin
     if v_problem is not null then
         raise exception using
@@ -159,10 +161,14 @@ begin
     into paying
     from raw.customer c;
 
+    select min(i.issued_at), max(i.issued_at)
+    into v_first_invoice_at, v_last_invoice_at
+    from raw.invoice i;
+
     update meta.batch b
     set as_of = simulation.month_start(p_start, p_months + 1),
-        first_invoice_at = known.first_invoice_at,
-        last_invoice_at = known.last_invoice_at,
+        first_invoice_at = v_first_invoice_at,
+        last_invoice_at = v_last_invoice_at,
         details = jsonb_build_object(
             'profile', 'saas',
             'companies', p_companies,
@@ -174,7 +180,6 @@ begin
             'paying', paying,
             'invoices', invoices
         )
-    from (select min(i.issued_at) as first_invoice_at, max(i.issued_at) as last_invoice_at from raw.invoice i) known
     where b.batch_id = simulate_saas.batch_id;
 
     raise notice 'making charges and ledger';

@@ -27,7 +27,7 @@ begin atomic
         where l.effective_on <= (
             select a.day
             from asked a
-            where not exists (select from kpi.paying p where p.day = a.day)
+            where a.day is distinct from (select p.day from kpi.paying p limit 1)
         )
         order by l.customer_id desc, l.currency desc, l.effective_on desc
     )

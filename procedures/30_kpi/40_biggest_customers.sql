@@ -100,6 +100,54 @@ begin atomic
                     on l.customer_id = shown.customer_id
                 where shown.mrr > 0
             )
+    ),
+    -- Of those who are shown: since when they are customers, and what of their MRR is unpaid.
+    begun as (
+        select
+            l.customer_id,
+            min(l.effective_on) as since
+        from ranked r
+        join kpi.ledger l
+            on l.customer_id = r.customer_id
+        group by l.customer_id
+    ),
+    open as (
+        select
+            h.customer_id,
+            h.currency,
+            sum(h.mrr) as mrr
+        from ranked r
+        cross join asked a
+        join kpi.charge_term h
+            on h.customer_id = r.customer_id
+            and h.starts_on <= a.day
+            and h.ends_on > a.day
+            and h.is_unpaid
+        group by h.customer_id, h.currency
+    ),
+    held as (
+        select distinct on (l.customer_id, l.currency)
+            l.customer_id,
+            l.currency,
+            l.balance
+        from ranked r
+        cross join asked a
+        join kpi.balance l
+            on l.customer_id = r.customer_id
+            and l.effective_on <= a.day
+        order by l.customer_id, l.currency, l.effective_on desc
+    ),
+    unpaid as (
+        select
+            o.customer_id,
+            sum(least(greatest(o.mrr, 0), h.balance) * f.factor) as mrr
+        from open o
+        join held h
+            on h.customer_id = o.customer_id
+            and h.currency = o.currency
+        join kpi.currency f
+            on f.currency = o.currency
+        group by o.customer_id
     )
     select
         r.rank,
@@ -108,43 +156,19 @@ begin atomic
         r.mrr,
         r.share,
         r.cumulative_share,
-        (
-            select coalesce(sum(least(greatest(open.mrr, 0), b.balance) * f.factor), 0)
-            from (
-                select
-                    h.currency,
-                    sum(h.mrr) as mrr
-                from kpi.charge_term h
-                cross join asked a
-                where h.customer_id = r.customer_id
-                    and h.starts_on <= a.day
-                    and h.ends_on > a.day
-                    and h.is_unpaid
-                group by h.currency
-            ) open
-            join kpi.currency f
-                on f.currency = open.currency
-            cross join lateral (
-                select l.balance
-                from kpi.balance l
-                cross join asked a
-                where l.customer_id = r.customer_id
-                    and l.currency = open.currency
-                    and l.effective_on <= a.day
-                order by l.effective_on desc
-                limit 1
-            ) b
-        ),
-        (select min(l.effective_on) from kpi.ledger l where l.customer_id = r.customer_id),
+        coalesce(n.mrr, 0),
+        g.since,
         e.rank,
         e.rank - r.rank
     from ranked r
+    left join begun g
+        on g.customer_id = r.customer_id
+    left join unpaid n
+        on n.customer_id = r.customer_id
     left join ranked_before e
         on e.customer_id = r.customer_id
     left join kpi.customer u
         on u.customer_id = r.customer_id
-    where p_limit is null
-        or r.rank <= p_limit
     order by r.rank;
 end;
 

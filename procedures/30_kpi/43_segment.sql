@@ -92,7 +92,7 @@ begin atomic
     earlier as (
         select a.day
         from asked a
-        where not exists (select from kpi.paying p where p.day = a.day)
+        where a.day is distinct from (select p.day from kpi.paying p limit 1)
     ),
     by_currency as (
         select distinct on (l.customer_id, l.currency)

@@ -10,7 +10,7 @@ select
         (
             select count(distinct l.customer_id)
             from kpi.ledger l
-            where l.effective_on <= v.complete_through
+            where l.effective_on <= (select k.complete_through from kpi.coverage k)
         )
     ) as ever_with_mrr,
     (

@@ -12,9 +12,10 @@ with active as (
         m.mrr
     from kpi.mrr_by_customer(null) m
 ),
-total as (
-    select sum(a.mrr) as mrr
-    from active a
+total as materialized (
+    select sum(d.change) as mrr
+    from kpi.daily_change d
+    where d.effective_on <= (select v.complete_through from kpi.coverage v)
 ),
 unpaid as (
     select
@@ -35,41 +36,61 @@ unpaid as (
                 and i.total > 0
             limit 1
         ) is null
+),
+-- They are few: an array of them is looked up by the key, where a join would read all rows.
+begun as (
+    select
+        l.customer_id,
+        min(l.effective_on) as since
+    from kpi.ledger l
+    where l.customer_id = any(array(select n.customer_id from unpaid n))
+    group by l.customer_id
+),
+owed as (
+    select
+        i.customer_id,
+        sum(i.amount) filter (where i.status = 'open') as open,
+        sum(i.amount) filter (where i.status = 'draft') as draft,
+        sum(i.amount) filter (where i.status = 'uncollectible') as uncollectible,
+        count(*) filter (where i.status = 'open') as invoices_open
+    from (
+        select
+            i.customer_id,
+            i.status,
+            i.total * 0.01 * coalesce(
+                c.factor,
+                kpi.conversion(i.currency, (select min(r.reporting_currency) from kpi.currency r))
+            ) as amount
+        from raw.invoice i
+        left join kpi.currency c
+            on c.currency = i.currency
+        where i.customer_id = any(array(select n.customer_id from unpaid n))
+            and i.superseded_by is null
+            and i.total > 0
+    ) i
+    group by i.customer_id
 )
 select
     n.customer_id,
     coalesce(u.name, n.customer_id) as name,
     n.mrr,
     n.mrr / t.mrr as share,
-    o.open,
-    o.draft,
-    o.uncollectible,
-    o.invoices_open,
-    (select min(l.effective_on) from kpi.ledger l where l.customer_id = n.customer_id) as since,
+    coalesce(o.open, 0) as open,
+    coalesce(o.draft, 0) as draft,
+    coalesce(o.uncollectible, 0) as uncollectible,
+    coalesce(o.invoices_open, 0) as invoices_open,
+    s.since,
     v.is_truncated and u.payment_count is null as may_have_paid_before
 from unpaid n
+join begun s
+    on s.customer_id = n.customer_id
+left join owed o
+    on o.customer_id = n.customer_id
 cross join total t
 cross join kpi.coverage v
 left join raw.customer u
     on u.customer_id = n.customer_id
     and u.superseded_by is null
-cross join lateral (
-    select
-        coalesce(sum(i.total * 0.01 * f.factor) filter (where i.status = 'open'), 0) as open,
-        coalesce(sum(i.total * 0.01 * f.factor) filter (where i.status = 'draft'), 0) as draft,
-        coalesce(sum(i.total * 0.01 * f.factor) filter (where i.status = 'uncollectible'), 0) as uncollectible,
-        count(*) filter (where i.status = 'open') as invoices_open
-    from raw.invoice i
-    cross join lateral (
-        select coalesce(
-            (select c.factor from kpi.currency c where c.currency = i.currency),
-            kpi.conversion(i.currency, (select min(c.reporting_currency) from kpi.currency c))
-        ) as factor
-    ) f
-    where i.customer_id = n.customer_id
-        and i.superseded_by is null
-        and i.total > 0
-) o
 order by n.mrr desc, n.customer_id collate "C";
 
 comment on view kpi.never_paid is 'Customers with MRR on the last covered day who never paid an invoice, one row each, in the reporting currency, the largest MRR first.';

@@ -40,15 +40,19 @@ where n.nspname in ('pipeline', 'simulation', 'kpi')
 """
 
 # To give a view to its owner changes nothing, but takes the lock under which a view
-# is replaced. `lock table` would lock the tables below the view as well.
+# is replaced. `lock table` would lock the tables below the view as well. Citus need not
+# tell it to its workers.
 _LOCK_VIEWS = sql.SQL("""
 do $lock$
 declare
+    v_told text := current_setting('citus.enable_ddl_propagation', true);
     v_view regclass;
 begin
+    perform set_config('citus.enable_ddl_propagation', 'off', true);
     foreach v_view in array {views}::regclass[] loop
         execute format('alter view %s owner to pgmrr_owner', v_view);
     end loop;
+    perform set_config('citus.enable_ddl_propagation', coalesce(nullif(v_told, ''), 'on'), true);
 end
 $lock$
 """)

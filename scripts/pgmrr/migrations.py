@@ -79,8 +79,10 @@ $forget$
 """
 
 
-# New tables are empty, and new rules may say otherwise: what follows from the facts is made anew.
+# New tables are empty, and new rules may say otherwise: what follows from the facts is made anew. By the owner, who
+# loaded the code: Citus lets one user alone change a table in a transaction.
 _REBUILD = """
+set local role pgmrr_owner;
 do $rebuild$
 begin
     if to_regclass('meta.batch') is not null and to_regprocedure('pipeline.rebuild()') is not null then
@@ -89,7 +91,8 @@ begin
         end if;
     end if;
 end
-$rebuild$
+$rebuild$;
+reset role;
 """
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from pgmrr import catalog
+from pgmrr import catalog, citus
 from pgmrr.catalog import CodeObject, Grant
 from pgmrr.errors import PgmrrError
 from pgmrr.locks import Progress, lock_views, silent, writer_lock
@@ -107,6 +107,7 @@ def differs(connection: psycopg.Connection, files: list[File]) -> str | None:
     """In what the code in the database differs from the files and from what was loaded; None where it does not."""
     with _as_owner(connection):
         recorded = connection.execute(_RECORDED).fetchone()
+        files = _for_this_database(connection, files)
         code = _code_checksum(catalog.code_objects(connection))
     if recorded is None:
         return "no code was loaded"
@@ -126,6 +127,7 @@ def read_files(directory: Path) -> list[File]:
 def _load(connection: psycopg.Connection, files: list[File], progress: Progress) -> LoadResult:
     with _as_owner(connection):
         before = catalog.code_objects(connection)
+        files = _for_this_database(connection, files)
         checksum = _files_checksum(files)
         if connection.execute(_RECORDED).fetchone() == (checksum, _code_checksum(before)):
             return LoadResult(changed=False)
@@ -138,6 +140,14 @@ def _load(connection: psycopg.Connection, files: list[File], progress: Progress)
         catalog.grant(connection, grants, [item for item in after if item.key not in known])
         connection.execute(_RECORD, [checksum, _code_checksum(after)])
         return _result(before, after)
+
+
+def _for_this_database(connection: psycopg.Connection, files: list[File]) -> list[File]:
+    """The files as they are executed: where tables are distributed, Citus must understand them too."""
+    if not citus.is_distributed(connection):
+        return files
+    texts = citus.adapted({file.path: file.text for file in files})
+    return [File(file.path, texts[file.path]) for file in files]
 
 
 def _replace_all(connection: psycopg.Connection, files: list[File], before: list[CodeObject]) -> list[Grant]:

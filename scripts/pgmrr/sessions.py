@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import psycopg
 
+from pgmrr import citus
 from pgmrr.errors import PgmrrError
 
 # A user's or database's own settings must not cut a long step short (those that this version of
@@ -33,6 +34,8 @@ def open_session(url: str) -> psycopg.Connection:
     """Connect in autocommit mode and without time limits; an empty ``url`` leaves all to PG* variables."""
     connection = psycopg.connect(url, autocommit=True, fallback_application_name="pgmrr")
     connection.execute(_UNHURRIED)
+    if citus.is_installed(connection) and not citus.is_distributed(connection):
+        connection.execute("set citus.enable_ddl_propagation = off")  # until then, the workers know nothing of us
     return connection
 
 

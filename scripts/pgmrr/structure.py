@@ -4,15 +4,18 @@ What they make is written down, a part a line, as any supported server spells it
 they really make.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import tuple_row
 
+from pgmrr import citus
 from pgmrr.catalog import CODE_SCHEMAS, SCHEMAS
 
 _MADE = Path(__file__).with_name("structure.txt")
+_PART = re.compile(r"_\d{5,}\b")
 _QUERY = Path(__file__).with_suffix(".sql")
 
 
@@ -26,7 +29,14 @@ def found(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What the database has, as the open transaction sees it; names are spelled with their schemas from now on."""
     connection.execute("set local search_path = ''")
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return dict(cursor.execute(_QUERY.read_bytes(), {"schemas": list(set(SCHEMAS) - set(CODE_SCHEMAS))}))
+        schemas = list(set(SCHEMAS) - set(CODE_SCHEMAS))
+        parts: dict[str, str] = dict(cursor.execute(_QUERY.read_bytes(), {"schemas": schemas}))
+        is_distributed = citus.is_distributed(cursor)
+    if not is_distributed:
+        return parts
+    # There, tables have parts, named after them with a number, and readers may read what the metrics are made of.
+    given = re.compile(r"privileges of pgmrr_reader on (?!.*\.setting_change)")
+    return {part: text for part, text in parts.items() if not _PART.search(part) and not given.match(part)}
 
 
 def differences(made: dict[str, str], here: dict[str, str]) -> list[str]:

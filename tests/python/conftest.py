@@ -148,6 +148,10 @@ def schema_dump(url: str) -> str:
     return "\n".join(line for line in result.stdout.splitlines() if "restrict" not in line)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "citus: needs a Citus cluster, which PGMRR_CITUS_URL names")
+
+
 class Files:
     """A directory of SQL files of a test's own."""
 

@@ -7,6 +7,7 @@ from pgmrr.cli import (
     backups,
     customers,
     data,
+    distribute,
     doctor,
     export,
     figures,
@@ -26,6 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ASKS = (history, figures, customers, analysis, forecast, report, serve, export)
-for part in (data, sources, quarantine, *ASKS, backups, doctor, server):
+for part in (data, sources, quarantine, *ASKS, backups, doctor, distribute, server):
     app.registered_commands += part.app.registered_commands
     app.registered_groups += part.app.registered_groups

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pgmrr import show
+from pgmrr import citus, show
 from pgmrr.cli.options import As, Name, Url
 from pgmrr.database import choose, for_chosen
 from pgmrr.doctor import examine
@@ -35,7 +35,8 @@ def doctor(
     Changes nothing. Exit code 1 where something is wrong; a note is worth a look, and no more.
     """
     with show.progress() as progress:
-        found = list(examine(choose(url, name), thorough=thorough, progress=progress))
+        database = choose(url, name)
+        found = list(examine(database, thorough=thorough, progress=progress))
     show.rows([finding.row() for finding in found], _COLUMNS, format_)
     failed = [finding for finding in found if finding.state != "ok"]
     if format_ is Format.table:
@@ -47,5 +48,7 @@ def doctor(
             show.paragraph(f"What to do: {for_chosen(finding.hint)}", indent=4)
         wrong = sum(finding.state == "wrong" for finding in failed)
         show.note(f"{len(found)} checks: {wrong} wrong, {len(failed) - wrong} worth a look")
+        if servers := citus.servers(database.url):
+            show.note(f"the tables are divided by customer over {len(servers)} servers: {', '.join(servers)}")
     if any(finding.state == "wrong" for finding in failed):
         raise typer.Exit(1)
