@@ -99,6 +99,7 @@ begin
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_cohorts(v_kept, 1);
     call pipeline.keep_histories(v_customers);
+    call pipeline.keep_fates(v_customers);
 end;
 $$;
 

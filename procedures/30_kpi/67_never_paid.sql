@@ -26,16 +26,13 @@ unpaid as (
         on u.customer_id = a.customer_id
         and u.superseded_by is null
     where coalesce(u.payment_count, 0) = 0
-        -- One look-up a customer, which ends at the first payment; a join would read all invoices.
-        and (
-            select true
-            from raw.invoice i
-            where i.customer_id = a.customer_id
-                and i.superseded_by is null
-                and i.status = 'paid'
-                and i.total > 0
-            limit 1
-        ) is null
+        and not exists (
+            select
+            from billing.fate_cents f
+            where f.customer_id = a.customer_id
+                and f.status = 'paid'
+                and f.above_zero > 0
+        )
 ),
 -- They are few: an array of them is looked up by the key, where a join would read all rows.
 begun as (

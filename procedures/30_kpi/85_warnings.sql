@@ -56,14 +56,13 @@ with suspect as materialized (
 ),
 billed as (
     select
-        i.customer_id,
-        i.currency,
-        max(i.batch_id) as batch_id
-    from raw.invoice i
-    where i.superseded_by is null
-        and i.status in ('paid', 'open', 'draft')
-        and i.subscription_id is not null
-    group by i.customer_id, i.currency
+        f.customer_id,
+        f.currency,
+        max(f.last_batch_id) as batch_id
+    from billing.fate_cents f
+    where f.status in ('paid', 'open', 'draft')
+        and f.became <> 'no subscription'
+    group by f.customer_id, f.currency
 ),
 -- The latest moment that the files of a source tell of.
 told as (

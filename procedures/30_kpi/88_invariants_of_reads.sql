@@ -1,7 +1,7 @@
 -- Is what is kept ready for readers what ledger and charges say? Rules R9, R11 and R12.
 --
 -- One row a check, described in kpi.checks: how many things were compared, how many of them
--- are wrong, and one of these as an example. Reads ledger and charges twice.
+-- are wrong, and one of these as an example. Reads ledger and charges twice, and all invoices.
 create or replace view kpi.invariants_of_reads as
 with covered as (
     select
@@ -153,6 +153,45 @@ day_kept as (
         (v.paying_on = c.day or (v.paying_on is null and c.day is null)) is not true as is_wrong
     from meta.coverage v
     left join covered c on true
+),
+fate as (
+    select
+        coalesce(k.customer_id, i.customer_id) as customer_id,
+        (
+            (k.invoices, k.above_zero, k.total, k.last_batch_id)
+            = (i.invoices, i.above_zero, i.total, i.last_batch_id)
+        ) is not true as is_wrong
+    from (
+        select
+            f.customer_id,
+            f.currency,
+            f.status,
+            case when f.status = any(s.counted_statuses) then f.became else f.status end as detail,
+            sum(f.invoices) as invoices,
+            sum(f.above_zero) as above_zero,
+            sum(f.total) * 0.01 as total,
+            max(f.last_batch_id) as last_batch_id
+        from billing.fate_cents f
+        cross join meta.setting s
+        group by 1, 2, 3, 4
+    ) k
+    full join (
+        select
+            f.customer_id,
+            f.currency,
+            f.status,
+            f.detail,
+            count(*) as invoices,
+            count(*) filter (where f.total > 0) as above_zero,
+            sum(f.total) as total,
+            max(f.batch_id) as last_batch_id
+        from kpi.invoice_fate f
+        group by 1, 2, 3, 4
+    ) i
+        on i.customer_id = k.customer_id
+        and i.currency = k.currency
+        and i.status = k.status
+        and i.detail = k.detail
 )
 select
     'customers paying' as check_name,
@@ -176,9 +215,16 @@ from (
         d.is_wrong,
         format('kept up to %s', to_char(d.paying_on, 'YYYY-MM-DD'))
     from day_kept d
-) c;
+) c
+union all
+select
+    'fates of invoices',
+    count(*),
+    count(*) filter (where f.is_wrong),
+    min(f.customer_id) filter (where f.is_wrong)
+from fate f;
 
-comment on view kpi.invariants_of_reads is 'Whether what is kept for readers, of customers on the last covered day and of cohorts in each month, is what ledger and charges say: one row a check, a part of kpi.invariants.';
+comment on view kpi.invariants_of_reads is 'Whether what is kept for readers, of customers on the last covered day, of cohorts in each month and of the fates of invoices, is what ledger, charges and invoices say: one row a check, a part of kpi.invariants.';
 comment on column kpi.invariants_of_reads.check_name is 'Name of the check, described in kpi.checks.';
 comment on column kpi.invariants_of_reads.compared is 'How many things were compared.';
 comment on column kpi.invariants_of_reads.wrong is 'How many of them are wrong.';

@@ -31,6 +31,7 @@ WRITES = {
     "billing.charge": set(),
     "billing.charge_cents": DATA,
     "billing.customer": set(),
+    "billing.fate_cents": DATA,
     "billing.invoice": set(),
     "billing.subscription": set(),
     "ledger.cohort_month_cents": DATA,

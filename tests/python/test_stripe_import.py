@@ -43,6 +43,9 @@ CONTENT = {
     "cohorts": """
         select to_jsonb(k) from ledger.cohort_month_cents k order by cohort, is_new, month, currency, customer_id
     """,
+    "fates": """
+        select to_jsonb(f) - 'last_batch_id' from billing.fate_cents f order by customer_id, currency, status, became
+    """,
     "coverage": "select to_jsonb(c) from meta.coverage c",
 }
 REST = {
@@ -56,7 +59,7 @@ CURRENT = """
     select to_jsonb(i) - '{line_number, batch_id, superseded_by}'::text[]
     from raw.invoice i where superseded_by is null order by customer_id, invoice_id
 """
-FIGURES = ("charges", "movements", "days", "terms", "paying", "cohorts", "coverage")
+FIGURES = ("charges", "movements", "days", "terms", "paying", "cohorts", "fates", "coverage")
 
 
 def content(connection: psycopg.Connection, *names: str) -> dict[str, list[dict]]:

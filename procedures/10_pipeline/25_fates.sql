@@ -1,0 +1,52 @@
+-- What became of the current invoices of some customers (all: NULL)? Rules R1 and R2.
+--
+-- One row a customer, currency, status and fate, as billing.fate_cents keeps it. An invoice
+-- that counts, of a subscription, for a time, makes a charge; nearly all of these are of whole
+-- months, so that only charges of another basis are looked up. As a function of its own it
+-- runs on several processors, which what writes at once never does.
+create or replace function pipeline.fates(p_customers text[])
+returns setof billing.fate_cents
+language plpgsql
+stable
+parallel safe
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+begin
+    return query
+    select
+        i.customer_id,
+        i.currency,
+        i.status,
+        f.became,
+        count(*),
+        count(*) filter (where i.total > 0),
+        sum(i.total)::bigint,
+        max(i.batch_id)
+    from raw.invoice i
+    cross join meta.setting s
+    left join billing.charge_cents c
+        on c.customer_id = i.customer_id
+        and c.invoice_id = i.invoice_id
+        and c.basis <> 'term'
+        and c.basis <> 'implied'
+    cross join lateral (
+        select case
+            when i.subscription_id is null then 'no subscription'
+            when i.line_period_start is null or i.line_period_end is null then 'no service period'
+            when i.line_period_end <= i.line_period_start then 'empty service period'
+            when i.status <> all(s.counted_statuses) then 'not counted'
+            else coalesce(c.basis, 'term')::text
+        end as became
+    ) f
+    where i.superseded_by is null
+        and (p_customers is null or i.customer_id = any(p_customers))
+    group by i.customer_id, i.currency, i.status, f.became;
+end;
+$$;
+
+comment on function pipeline.fates(text[]) is
+    'R1 and R2: what became of the current invoices of the customers given (NULL: all), one row a customer, currency, status and fate; amounts in cents.';
+revoke all on function pipeline.fates(text[]) from public;
+grant execute on function pipeline.fates(text[]) to pgmrr_writer;
