@@ -58,7 +58,7 @@ begin
                             else pipeline.money_problem(s.total_spend, {decimal})
                         end]
                 end as problem
-            from pg_temp.staged_customers s
+            from raw.staged_customers s
             cross join lateral (
                 select
                     nullif(trim(s.id), '') as customer_id,

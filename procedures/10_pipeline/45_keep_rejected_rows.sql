@@ -70,7 +70,7 @@ begin
                 s.row_text,
                 pg_catalog.to_jsonb(s) as cells
             from pg_temp.%I r
-            join pg_temp.%I s
+            join raw.%I s
                 on s.line_number = r.line_number
             where r.state = 'rejected'
         )

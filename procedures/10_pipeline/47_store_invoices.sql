@@ -213,6 +213,7 @@ begin
             and i.batch_id = r.known_batch_id;
     end if;
 
+    -- Rows come in the order of the key, or nearly so.
     insert into raw.invoice (
         customer_id, invoice_id, batch_id, line_number, of_invoice_id, subscription_id, currency, status, issued_at,
         due_at, finalized_at, paid_at, voided_at, uncollectible_at, period_start, period_end, line_period_start,
@@ -226,8 +227,7 @@ begin
         r.inclusive_tax, r.total, r.monthly, r.amount_due, r.amount_paid, r.starting_balance, r.ending_balance,
         r.tax_percent, r.coupons
     from pg_temp.read_invoices r
-    where r.state in ('new', 'changed')
-    order by r.customer_id, r.invoice_id;
+    where r.state in ('new', 'changed');
 end;
 $$;
 

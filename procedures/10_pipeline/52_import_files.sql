@@ -40,7 +40,7 @@ as $$
 declare
     v_source text := (select b.source from meta.batch b where b.batch_id = p_batch);
     v_role text := case v_source when 'stripe' then 'invoices' else v_source end;
-    v_has_customers boolean := pg_catalog.to_regclass('pg_temp.staged_customers') is not null;
+    v_has_customers boolean := pg_catalog.to_regclass('raw.staged_customers') is not null;
     v_facts jsonb;
     v_customers jsonb;
     v_reasons text;
@@ -65,7 +65,7 @@ begin
         -- By its bare name: temporary ones come first, and Citus knows no schema pg_temp.
         execute format('drop view %I', 'read_' || v_role);
     end if;
-    execute format('drop table pg_temp.%I', 'staged_' || v_role);
+    perform pipeline.drop_staging_table(v_role);
 
     call pipeline.group_read_rows();
     select pg_catalog.jsonb_build_object('role', v_role, 'rows', coalesce(sum(g.rows), 0))
@@ -75,7 +75,7 @@ begin
     if v_has_customers then
         call pipeline.read_customers(p_options);
         call pipeline.keep_rejected_rows(p_batch, 'customers');
-        drop table pg_temp.staged_customers;
+        perform pipeline.drop_staging_table('customers');
 
         select pg_catalog.jsonb_build_object(
             'role', 'customers',

@@ -1,7 +1,7 @@
 -- Holds the rows of read_invoices, which pipeline.read_lines or read_periods made, against
 -- the versions that are known: `state` becomes rejected, new, changed (any content differs
--- from the known version) or unchanged. Columns that such files never have are added, so that
--- all kinds of files are stored alike.
+-- from the known version) or unchanged, and they come into the order of their key. Columns
+-- that such files never have are added, so that all kinds of files are stored alike.
 create or replace procedure pipeline.compare_with_known()
 language plpgsql
 set search_path = ''
@@ -56,7 +56,8 @@ begin
         on known.customer_id = o.customer_id
         and known.invoice_id = o.invoice_id
         and known.superseded_by is null
-        and o.problem is null;
+        and o.problem is null
+    order by o.customer_id, o.invoice_id;
 
     drop table pg_temp.read_invoices;
     alter table pg_temp.compared_invoices rename to read_invoices;

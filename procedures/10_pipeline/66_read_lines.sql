@@ -69,7 +69,7 @@ begin
                     trim(s.issued), trim(s.period_start), trim(s.period_end), trim(s.amount), trim(s.discount), trim(s.tax)
                 )::text
             end as content
-        from pg_temp.staged_lines s
+        from raw.staged_lines s
     )
     select
         t.line_number,

@@ -39,7 +39,7 @@ begin
             pipeline.year_first(nullif(trim(s.start), ''), v_dates) as starts,
             pipeline.year_first(nullif(nullif(trim(s."end"), ''), 'infinity'), v_dates) as ends,
             nullif(trim(s.amount), '') as amount
-        from pg_temp.staged_periods s
+        from raw.staged_periods s
     )
     select
         t.line_number,

@@ -34,7 +34,7 @@ begin
         insert into pg_temp.corrected (file_role, line_number, batch_id, rejected_line)
         select $1, s.line_number, r.batch_id, r.line_number
         from raw.rejected_row r
-        join pg_temp.%I s
+        join raw.%I s
             on trim(s.id) = r.row_id
         where r.file_role = $1
             and r.batch_id < $2
@@ -59,7 +59,7 @@ begin
                     from pg_temp.staged_header h
                     where h.file_role = $1
                 ) as content
-            from pg_temp.%I s
+            from raw.%I s
             where not exists (
                 select
                 from pg_temp.corrected c

@@ -149,9 +149,10 @@ select set_eq(
     $$
     values
     ('kpi.mrr_total_as_of(bigint,date)'), ('kpi.mrr_monthly_as_of(bigint)'), ('kpi.restatements(bigint,bigint)'),
-    ('meta.record_setting_change()')
+    ('meta.record_setting_change()'), ('pipeline.make_staging_table(text,integer,text[])'),
+    ('pipeline.drop_staging_table(text)')
     $$,
-    'every function runs with the rights of its caller, but for those that evaluate past versions for readers or keep the record of settings'
+    'every function runs with the rights of its caller, but for those that evaluate past versions for readers, keep the record of settings or make a place for a file'
 );
 select is_empty(
     $$ select r.rolname from pg_roles r where r.rolname in ('pgmrr_owner', 'pgmrr_writer', 'pgmrr_reader') and (r.rolcanlogin or r.rolsuper) $$,

@@ -26,9 +26,6 @@ ROUTINES_OF = {
 
 # What is said of which routine, and why that is no fault.
 ACCEPTED = {
-    ("pipeline.stage_file", "text type variable is not sanitized"): (
-        "the variable is a list of columns, each of them put there by format('%I')"
-    ),
     ("pipeline.counts_of_file", "routine is marked as VOLATILE, should be STABLE"): (
         "the statement that it executes, which cannot be analysed, reads a temporary table"
     ),
@@ -140,6 +137,7 @@ def stage(connection: psycopg.Connection, source: str) -> None:
         connection.execute("call pipeline.read_stripe_invoices()")
     else:
         connection.execute(f"""call pipeline.read_{source}('{{"currency": "EUR"}}')""".encode())
+    connection.execute("call pipeline.group_read_rows()")
     connection.execute("call pipeline.read_customers()")
     connection.execute("call pipeline.keep_rejected_rows(%s, 'customers')", batch)
     connection.execute("call pipeline.remember_mrr('{}')")
