@@ -1,4 +1,4 @@
--- depends: 0011_histories
+-- depends: 0012_settings_on_several_nodes
 -- What became of each customer's invoices, counted: what is asked of all invoices alike is
 -- answered from a few rows a customer.
 
