@@ -39,7 +39,8 @@ _FUNCTION = re.compile(
 _NO_COLUMN = re.compile(r"\bselect(\s+from)\b")
 # A look-up for each customer that ends at the first row. To Citus it is a query of its own, asked once of all servers.
 _LOOK_UP = re.compile(
-    r"\(\s*select true\s+(?P<table>from \S+ (?P<row>\w+))\s+where (?P=row)\.customer_id = (?P<customer>\w+\.customer_id)"
+    r"\(\s*select true\s+(?P<table>from \S+ (?P<row>\w+))"
+    r"\s+where (?P=row)\.customer_id = (?P<customer>\w+\.customer_id)"
     r"\s+and (?P<condition>[^()]*?)\s+limit 1\s*\) is null"
 )
 _LOOKED_UP = r"\g<customer> not in (select distinct \g<row>.customer_id \g<table> where \g<condition>)"
