@@ -3,7 +3,8 @@
 -- One row a customer, currency, status and fate, as billing.fate_cents keeps it. An invoice
 -- that counts, of a subscription, for a time, makes a charge; nearly all of these are of whole
 -- months, so that only charges of another basis are looked up. As a function of its own it
--- runs on several processors, which what writes at once never does.
+-- runs on several processors, which what writes at once never does. Groups are few, which the
+-- planner cannot see: hence its settings.
 create or replace function pipeline.fates(p_customers text[])
 returns setof billing.fate_cents
 language plpgsql
@@ -12,6 +13,8 @@ parallel safe
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set jit = off
+set enable_sort = off
+set parallel_tuple_cost = 0
 as $$
 begin
     return query

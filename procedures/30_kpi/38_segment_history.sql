@@ -6,7 +6,9 @@
 -- at a time:
 --     currency    the currency billed
 --     term        month, year or other: the term that carries most of the customer's MRR;
---                 where two carry the same, the longer one (other lies between them)
+--                 where two carry the same, the longer one (other lies between them).
+--                 Who is only ever billed for one term, in one currency, is in its segment
+--                 from the first charge on, whatever is paid later: most are, and need no more
 --     price_band  the band of the customer's MRR in the reporting currency
 --     any other   the customer's attribute of this name (customer.term of the name term), as
 --                 it is known today; the source keeps no history of it
@@ -23,7 +25,22 @@ language sql
 stable
 parallel safe
 begin atomic
-    with paid as (
+    with billed as (
+        select
+            t.customer_id,
+            min(t.starts_on) as starts_on,
+            min(t.term) as term,
+            min(t.term) is not distinct from max(t.term)
+            and count(t.term) in (0, count(*))
+            and min(t.currency) = max(t.currency) as is_of_one_term
+        from kpi.coverage v
+        join kpi.charge_term t
+            on t.starts_on <= v.complete_through
+        where p_attribute = 'term'
+            and t.mrr <> 0
+        group by t.customer_id
+    ),
+    paid as (
         select
             e.customer_id,
             e.day,
@@ -41,6 +58,9 @@ begin atomic
                 on t.starts_on <= v.complete_through
             join kpi.currency c
                 on c.currency = t.currency
+            join billed b
+                on b.customer_id = t.customer_id
+                and not b.is_of_one_term
             cross join lateral (values (t.starts_on, t.mrr), (t.ends_on, - t.mrr)) d (day, mrr)
             where p_attribute = 'term'
         ) e
@@ -76,6 +96,14 @@ begin atomic
         l.currency
     from kpi.ledger l
     where p_attribute = 'currency'
+    union all
+    select
+        b.customer_id,
+        '',
+        b.starts_on,
+        b.term
+    from billed b
+    where b.is_of_one_term
     union all
     select
         p.customer_id,

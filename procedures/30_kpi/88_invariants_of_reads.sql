@@ -218,7 +218,7 @@ from (
 ) c
 union all
 select
-    'fates of invoices',
+    'fates by customer',
     count(*),
     count(*) filter (where f.is_wrong),
     min(f.customer_id) filter (where f.is_wrong)

@@ -105,7 +105,7 @@ from (
         'Make it anew from the facts: call pipeline.rebuild().'
     ),
     (
-        19, 'fates of invoices', 'invariants', false,
+        19, 'fates by customer', 'invariants', false,
         'What is kept of the invoices of each customer is what became of them, one by one (R1, R2).',
         'Make it anew from the facts: call pipeline.rebuild().'
     ),
