@@ -48,7 +48,7 @@ declare
     v_ends timestamp[] := p_ends;
     v_is_settled boolean[] := array_fill(false, array[cardinality(p_net)]);
     -- The latest end among the charges before the one looked at.
-    v_latest_end timestamp := '-infinity';
+    v_latest_end timestamp := timestamp '-infinity';
     v_running integer[];
     v_unused numeric;
     v_start timestamp;
