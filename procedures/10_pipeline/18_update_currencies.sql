@@ -2,7 +2,8 @@
 -- Rule R13.
 --
 -- The reporting currency is the setting, else the only currency of the company, else
--- EUR. A currency that must be converted and has no rate is an error.
+-- EUR. A currency that must be converted and has no rate is an error. Histories are in the
+-- reporting currency: where a factor changes, all are made anew.
 create or replace procedure pipeline.update_currencies()
 language plpgsql
 set search_path = ''
@@ -10,6 +11,8 @@ as $$
 declare
     v_reporting text;
     v_missing text;
+    v_old jsonb := (select c.factors from meta.coverage c);
+    v_new jsonb;
 begin
     delete from ledger.currency;
 
@@ -42,8 +45,13 @@ begin
         case when u.currency = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(u.currency) end
     from (select distinct d.currency from ledger.daily_change_cents d) u;
 
-    update meta.coverage c
-    set factors = coalesce((select pg_catalog.jsonb_object_agg(u.currency, u.factor) from ledger.currency u), '{}');
+    v_new := coalesce((select pg_catalog.jsonb_object_agg(u.currency, u.factor) from ledger.currency u), '{}');
+
+    if v_old is distinct from v_new then
+        update meta.coverage c
+        set factors = v_new;
+        call pipeline.keep_histories(null);
+    end if;
 end;
 $$;
 

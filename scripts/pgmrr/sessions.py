@@ -24,7 +24,7 @@ _ENDED = {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"}
 _TIDY_UP = """
 vacuum (analyze)
     raw.invoice, raw.customer, usage.session, billing.charge_cents, ledger.movement_cents, ledger.daily_change_cents,
-    ledger.daily_term_cents, ledger.paying_cents, ledger.cohort_month_cents, ledger.history_cents, ledger.currency,
+    ledger.daily_term_cents, ledger.paying_cents, ledger.cohort_month_cents, ledger.history, ledger.currency,
     ledger.true_mrr_cents, meta.batch, meta.setting
 """
 

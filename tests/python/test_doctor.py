@@ -77,6 +77,7 @@ FAULTS = {
     "terms by day": ("update ledger.daily_term_cents set mrr = mrr + 1 where starts_on = '2025-02-01'", "2025-02-01"),
     "customers paying": ("update ledger.paying_cents set mrr = mrr + 1", "cus_"),
     "cohorts by month": ("update ledger.cohort_month_cents set lost = lost + 1", "cohort "),
+    "histories": ("delete from ledger.history where customer_id = 'cus_ada'", "cus_ada"),
     "waterfall by day": (
         "update ledger.daily_change_cents set change = change - 100 where effective_on = '2025-02-21'",
         "2025-02-21",

@@ -51,7 +51,7 @@ KEPT = {
     "terms": "select * from ledger.daily_term_cents order by starts_on, currency, months, is_renewal",
     "paying": "select * from ledger.paying_cents order by customer_id, currency",
     "cohorts": "select * from ledger.cohort_month_cents order by cohort, is_new, month, currency, customer_id",
-    "histories": "select * from ledger.history_cents order by customer_id",
+    "histories": "select * from ledger.history order by customer_id",
     "currencies": "select * from ledger.currency order by currency",
     "coverage": "select * from meta.coverage",
 }
