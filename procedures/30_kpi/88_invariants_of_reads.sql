@@ -177,7 +177,7 @@ followed as (
 history as (
     select
         coalesce(t.customer_id, f.customer_id) as customer_id,
-        t.change is distinct from f.change as is_wrong
+        (t.change is distinct from f.change) as is_wrong
     from told t
     full join followed f
         on f.customer_id = t.customer_id
