@@ -1,2 +1,2 @@
 alter table meta.coverage drop column factors;
-drop table ledger.history_cents;
+drop table ledger.history;

@@ -2,7 +2,8 @@
 -- Rule R13.
 --
 -- The reporting currency is the setting, else the only currency of the company, else
--- EUR. A currency that must be converted and has no rate is an error.
+-- EUR. A currency that must be converted and has no rate is an error. Histories are in the
+-- reporting currency: where a factor changes, all are made anew.
 create or replace procedure pipeline.update_currencies()
 language plpgsql
 set search_path = ''
@@ -49,8 +50,11 @@ begin
         v_factors := v_factors || pg_catalog.jsonb_build_object(v_used, v_factor);
     end loop;
 
-    update meta.coverage c
-    set factors = v_factors;
+    if v_factors is distinct from (select c.factors from meta.coverage c) then
+        update meta.coverage c
+        set factors = v_factors;
+        call pipeline.keep_histories(null);
+    end if;
 end;
 $$;
 

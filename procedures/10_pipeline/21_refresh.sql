@@ -25,6 +25,7 @@ declare
     v_some text[];
     v_kept text[];
     v_covered record;
+    v_factors jsonb;
 begin
     perform pipeline.lock();
 
@@ -95,10 +96,14 @@ begin
     update meta.coverage c
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
+    v_factors := (select c.factors from meta.coverage c);
     call pipeline.update_currencies();
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_cohorts(v_kept, 1);
-    call pipeline.keep_histories(v_customers);
+    -- Where a factor changed, the histories of all have been made anew.
+    if exists (select from meta.coverage c where c.factors = v_factors) then
+        call pipeline.keep_histories(v_customers);
+    end if;
     call pipeline.keep_fates(v_customers);
 end;
 $$;

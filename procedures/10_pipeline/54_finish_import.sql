@@ -106,7 +106,7 @@ begin
             select c.customer_id
             from raw.customer c
             where c.batch_id = p_batch
-                and not exists (select from ledger.history_cents h where h.customer_id = c.customer_id)
+                and not exists (select from ledger.history h where h.customer_id = c.customer_id)
         );
         call pipeline.keep_histories(v_unbilled);
     end if;

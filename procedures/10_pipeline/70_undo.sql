@@ -118,7 +118,7 @@ begin
             -- Who was known from the batch alone is unknown again, and so without a history.
             v_listed := array(
                 select h.customer_id
-                from ledger.history_cents h
+                from ledger.history h
                 where h.customer_id = any(v_listed)
                     and not exists (select from raw.customer c where c.customer_id = h.customer_id)
             );

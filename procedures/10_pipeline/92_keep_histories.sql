@@ -1,45 +1,69 @@
--- Makes the histories of some customers (all: NULL) anew from their movements. Rule R9.
+-- Brings the histories of some customers (all: NULL) up to date with their movements.
+-- Rules R9 and R13.
 --
 -- One row for each customer that is known, those without movements included, so that a
 -- look-up of MRR tells who pays nothing from who is unknown. Who is no longer known loses
--- the row.
+-- the row. Only what differs is written.
 create or replace procedure pipeline.keep_histories(p_customers text[])
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 begin
-    delete from ledger.history_cents h
-    where p_customers is null or h.customer_id = any(p_customers);
+    delete from ledger.history h
+    where (p_customers is null or h.customer_id = any(p_customers))
+        and not exists (
+            select
+            from raw.customer c
+            where c.customer_id = h.customer_id
+                and c.superseded_by is null
+        );
 
-    insert into ledger.history_cents (customer_id, currency, days, currencies, balances)
+    insert into ledger.history as h (customer_id, days, mrr)
     select
-        c.customer_id,
-        case when m.first_currency = m.last_currency then m.first_currency end,
-        coalesce(m.days, '{}'),
-        coalesce(m.currencies, '{}'),
-        coalesce(m.balances, '{}')
-    from raw.customer c
-    left join (
+        n.customer_id,
+        n.days,
+        n.mrr
+    from (
         select
-            l.customer_id,
-            min(l.currency) as first_currency,
-            max(l.currency) as last_currency,
-            array_agg(l.effective_on order by l.effective_on, l.currency) as days,
-            array_agg(l.currency order by l.effective_on, l.currency) as currencies,
-            array_agg(l.balance order by l.effective_on, l.currency) as balances
-        from ledger.movement_cents l
-        where p_customers is null or l.customer_id = any(p_customers)
-        group by l.customer_id
-    ) m
-        on m.customer_id = c.customer_id
-    where c.superseded_by is null
-        and (p_customers is null or c.customer_id = any(p_customers))
-    order by c.customer_id;
+            c.customer_id,
+            '-infinity'::date || coalesce(m.days, '{}') as days,
+            0::numeric || coalesce(m.mrr, '{}') as mrr
+        from raw.customer c
+        left join (
+            select
+                d.customer_id,
+                array_agg(d.effective_on order by d.effective_on) as days,
+                array_agg(d.mrr order by d.effective_on) as mrr
+            from (
+                select
+                    l.customer_id,
+                    l.effective_on,
+                    sum(sum(l.change * 0.01 * u.factor)) over (partition by l.customer_id order by l.effective_on) as mrr
+                from ledger.movement_cents l
+                join ledger.currency u
+                    on u.currency = l.currency
+                where l.change <> 0
+                    and (p_customers is null or l.customer_id = any(p_customers))
+                group by l.customer_id, l.effective_on
+            ) d
+            group by d.customer_id
+        ) m
+            on m.customer_id = c.customer_id
+        where c.superseded_by is null
+            and (p_customers is null or c.customer_id = any(p_customers))
+    ) n
+    left join ledger.history s
+        on s.customer_id = n.customer_id
+    where (s.days, s.mrr) is distinct from (n.days, n.mrr)
+    order by n.customer_id
+    on conflict on constraint history_pkey do update
+    set days = excluded.days,
+        mrr = excluded.mrr;
 end;
 $$;
 
 comment on procedure pipeline.keep_histories(text[]) is
-    'R9: makes the histories of the customers given (NULL: all) anew from their movements.';
+    'R9 and R13: brings the histories of the customers given (NULL: all) up to date with their movements.';
 revoke all on procedure pipeline.keep_histories(text[]) from public;
 grant execute on procedure pipeline.keep_histories(text[]) to pgmrr_writer;

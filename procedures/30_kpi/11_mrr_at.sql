@@ -3,7 +3,8 @@
 -- In the reporting currency, or in p_currency. 0 where the customer pays nothing that
 -- day; NULL where it is unknown: outside coverage, or for an unknown customer; error MR005
 -- where an exchange rate is missing. One look-up by the key of the customer, whatever the
--- number of currencies.
+-- number of currencies. What is computed here is little on purpose: the expression is
+-- prepared anew by every call.
 create or replace function kpi.mrr_at(p_customer text, p_date date, p_currency text default null)
 returns numeric
 language sql
@@ -11,10 +12,8 @@ stable
 parallel safe
 begin atomic
     select case
-        when h.currency is not null and p_currency is null
-            then coalesce(h.balances_in_cents[width_bucket(p_date, h.days)], 0) * 0.01 * (h.factors -> h.currency)::numeric
-        when cardinality(h.days) = 0 then 0
-        else kpi.mrr_of_history(h.days, h.currencies, h.balances_in_cents, h.factors, p_date, p_currency)
+        when p_currency is null then h.mrr[width_bucket(p_date, h.days)]
+        else kpi.mrr_in_currency(p_customer, p_date, p_currency)
     end
     from kpi.history h
     where h.customer_id = p_customer

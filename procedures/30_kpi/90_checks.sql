@@ -110,67 +110,72 @@ from (
         'Make it anew from the facts: call pipeline.rebuild().'
     ),
     (
-        20, 'waterfall by day', 'invariants', false,
+        20, 'histories', 'invariants', false,
+        'Each known customer has a history, and it tells the MRR in the reporting currency that the ledger has after each change.',
+        'Make it anew from the facts: call pipeline.rebuild().'
+    ),
+    (
+        21, 'waterfall by day', 'invariants', false,
         'Opening and all kinds make closing, each day opens as the one before closed, and MRR and customers change by what the ledger says.',
         'Make the ledger anew from the facts: call pipeline.rebuild().'
     ),
     (
-        21, 'waterfall by month', 'invariants', false,
+        22, 'waterfall by month', 'invariants', false,
         'Opening and all kinds make closing, each month opens as the one before closed, and ends as its last day.',
         'Make the ledger anew from the facts: call pipeline.rebuild().'
     ),
     (
-        22, 'coverage', 'recomputed', false,
+        23, 'coverage', 'recomputed', false,
         'The stored days on which MRR is known are those that the batches and settings give (R11).',
         'Make it anew: call pipeline.rebuild().'
     ),
     (
-        23, 'charges as the rules make them', 'recomputed', false,
+        24, 'charges as the rules make them', 'recomputed', false,
         'The rules (R1 to R8), evaluated again, give the charges that are stored.',
         'Make them anew from the facts: call pipeline.rebuild().'
     ),
     (
-        24, 'ledger as the rules make it', 'recomputed', false,
+        25, 'ledger as the rules make it', 'recomputed', false,
         'The rules (R9, R10), evaluated again, give the ledger that is stored.',
         'Make it anew from the facts: call pipeline.rebuild().'
     ),
     (
-        25, 'indexes, constraints, triggers', 'storage', false,
+        26, 'indexes, constraints, triggers', 'storage', false,
         'Each index and constraint of ours is valid, and each trigger is enabled.',
         'reindex index NAME, alter table … validate constraint NAME, or alter table … enable trigger NAME.'
     ),
     (
-        26, 'server', 'storage', false,
+        27, 'server', 'storage', false,
         'PostgreSQL is of version 15 to 18, and the database is in UTF-8.',
         'Move to such a server with pg_dump and pg_restore.'
     ),
     (
-        27, 'server settings', 'storage', true,
+        28, 'server settings', 'storage', true,
         'autovacuum, track_counts, fsync, full_page_writes and data_checksums are on; jit is off.',
         'alter system set NAME = VALUE, then select pg_reload_conf(). Checksums: pg_checksums --enable while the server is stopped.'
     ),
     (
-        28, 'statistics', 'storage', true,
+        29, 'statistics', 'storage', true,
         'The planner knows each large table: it was analyzed, and not a fifth of it changed since.',
         'analyze TABLE; and look whether autovacuum is on.'
     ),
     (
-        29, 'dead rows', 'storage', true,
+        30, 'dead rows', 'storage', true,
         'No large table consists of dead rows by half or more.',
         'vacuum (analyze) TABLE; and look whether an old transaction holds it up: select * from pg_stat_activity order by xact_start.'
     ),
     (
-        30, 'owner', 'privileges', false,
+        31, 'owner', 'privileges', false,
         'Every schema, table, view and routine of ours belongs to pgmrr_owner.',
         'alter … owner to pgmrr_owner. What is not ours belongs into another schema.'
     ),
     (
-        31, 'roles', 'privileges', false,
+        32, 'roles', 'privileges', false,
         'pgmrr_owner, pgmrr_writer and pgmrr_reader exist and cannot log in, and none of them is a superuser, may make roles or databases, or is a member of a stronger one.',
         'alter role NAME nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication, or revoke the membership. Users get a role by grant pgmrr_reader to NAME.'
     ),
     (
-        32, 'privileges', 'privileges', false,
+        33, 'privileges', 'privileges', false,
         'PUBLIC may do nothing here, a reader read and call kpi alone, and a writer change data and no object.',
         'revoke what is too much. What lacks in our code comes back so: delete from meta.procedure_checksum, then pgmrr migrate.'
     )

@@ -52,7 +52,7 @@ values
 ('mrr_at', $$ select kpi.mrr_at('ann', '2024-02-29') + kpi.mrr_at('fay', '2024-02-29', 'EUR') $$),
 ('mrr_by_customer', $$ select * from kpi.mrr_by_customer('2024-02-29') $$),
 ('mrr_distribution', $$ select * from kpi.mrr_distribution('2024-04-30') $$),
-('mrr_of_history', $$ select kpi.mrr_of_history('{2024-01-01}', '{EUR}', '{100}', '{"EUR": 1}', '2024-01-01', null) $$),
+('mrr_in_currency', $$ select kpi.mrr_in_currency('ann', '2024-02-29', 'EUR') $$),
 ('mrr_monthly_as_of', $$ select * from kpi.mrr_monthly_as_of(1) $$),
 ('mrr_total_as_of', $$ select kpi.mrr_total_as_of(1, '2024-02-29') $$),
 ('restatements', $$ select * from kpi.restatements(1, 1) $$),

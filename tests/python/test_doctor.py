@@ -78,6 +78,7 @@ FAULTS = {
     "customers paying": ("update ledger.paying_cents set mrr = mrr + 1", "cus_"),
     "cohorts by month": ("update ledger.cohort_month_cents set lost = lost + 1", "cohort "),
     "fates by customer": ("update billing.fate_cents set became = 'days' where became = 'term'", "cus_"),
+    "histories": ("delete from ledger.history where customer_id = 'cus_ada'", "cus_ada"),
     "waterfall by day": (
         "update ledger.daily_change_cents set change = change - 100 where effective_on = '2025-02-21'",
         "2025-02-21",

@@ -52,7 +52,7 @@ KEPT = {
     "paying": "select * from ledger.paying_cents order by customer_id, currency",
     "cohorts": "select * from ledger.cohort_month_cents order by cohort, is_new, month, currency, customer_id",
     "fates": "select * from billing.fate_cents order by customer_id, currency, status, became",
-    "histories": "select * from ledger.history_cents order by customer_id",
+    "histories": "select * from ledger.history order by customer_id",
     "currencies": "select * from ledger.currency order by currency",
     "coverage": "select * from meta.coverage",
 }

@@ -61,7 +61,7 @@ def _open(bench: Bench) -> Iterator[Sides]:
         )
     with bench.connect() as connection, TemporaryDirectory() as directory:
         connection.execute(_REFERENCE)
-        connection.execute("vacuum (analyze) bench_of_mrr_at.customer_mrr, ledger.history_cents, meta.coverage")
+        connection.execute("vacuum (analyze) bench_of_mrr_at.customer_mrr, ledger.history, meta.coverage")
         customers, digits, day = only_row(
             connection.execute(
                 "select count(*), max(length(k.customer_id)) - 4, v.complete_through::text"
