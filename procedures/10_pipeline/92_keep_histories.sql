@@ -27,7 +27,7 @@ begin
     from (
         select
             c.customer_id,
-            '-infinity'::date || coalesce(m.days, '{}') as days,
+            '0001-01-01'::date || coalesce(m.days, '{}') as days,
             0::numeric || coalesce(m.mrr, '{}') as mrr
         from raw.customer c
         left join (

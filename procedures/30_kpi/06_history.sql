@@ -15,8 +15,8 @@ cross join meta.coverage v;
 
 comment on view kpi.history is 'R9, R11 and R13: the history of MRR in the reporting currency, one row a customer, with coverage.';
 comment on column kpi.history.customer_id is 'The customer.';
-comment on column kpi.history.days is 'The days on which MRR changes, in order, in the reporting time zone, behind -infinity.';
-comment on column kpi.history.mrr is 'MRR from each of them on, a month, in the reporting currency; 0 from -infinity on.';
+comment on column kpi.history.days is 'The days on which MRR changes, in order, in the reporting time zone, behind 0001-01-01.';
+comment on column kpi.history.mrr is 'MRR from each of them on, a month, in the reporting currency; 0 from 0001-01-01 on.';
 comment on column kpi.history.observed_from is 'First day on which MRR is known; the same on every row.';
 comment on column kpi.history.complete_through is 'Last day on which MRR is known; the same on every row.';
 grant select on kpi.history to pgmrr_reader, pgmrr_writer;

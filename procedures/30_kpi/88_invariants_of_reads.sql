@@ -160,7 +160,7 @@ told as (
 followed as (
     select
         c.customer_id,
-        '-infinity'::date as day,
+        '0001-01-01'::date as day,
         0 as change
     from raw.customer c
     where c.superseded_by is null

@@ -126,6 +126,19 @@ def bring_in(
         (batch,),
     )
     connection.execute(SUPERSEDE.format(table="raw.customer", same="new.customer_id = old.customer_id"), (batch,))
+    # As an import does: who is known from invoices alone is a customer too.
+    connection.execute(
+        """
+        insert into raw.customer (customer_id, batch_id, is_listed)
+        select distinct i.customer_id, i.batch_id, false
+        from raw.invoice i
+        where i.batch_id = %s
+            and not exists (
+                select from raw.customer c where c.customer_id = i.customer_id and c.superseded_by is null
+            )
+        """,
+        (batch,),
+    )
     issued = _utc(invoice.issued_at for invoice in invoices)
     connection.execute(
         """

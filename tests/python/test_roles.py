@@ -39,7 +39,7 @@ WRITES = {
     "ledger.daily_change": set(),
     "ledger.daily_change_cents": DATA,
     "ledger.daily_term_cents": DATA,
-    "ledger.history_cents": DATA,
+    "ledger.history": DATA,
     "ledger.movement": set(),
     "ledger.movement_cents": DATA,
     "ledger.paying_cents": DATA,
