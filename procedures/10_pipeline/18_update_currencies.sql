@@ -13,7 +13,7 @@ declare
     v_missing text;
     v_used text;
     v_factor numeric;
-    v_factors jsonb := '{}';
+    v_factors jsonb := jsonb '{}';
 begin
     delete from ledger.currency;
 

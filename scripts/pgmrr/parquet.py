@@ -28,6 +28,7 @@ _TYPES = {
     "integer[]": "INTEGER[]",
     "bigint[]": "BIGINT[]",
     "text[]": "VARCHAR[]",
+    "date[]": "DATE[]",
 }
 
 
@@ -189,8 +190,8 @@ def _cast(name: str, type_: str) -> str:
     """The value of a spooled column in its type."""
     if not type_.endswith("[]"):
         return f"{name}::{type_}"
-    if type_ == "VARCHAR[]":
-        return f"from_json({name}, '[\"VARCHAR\"]')"
+    if type_ in ("VARCHAR[]", "DATE[]"):
+        return f"from_json({name}, '[\"VARCHAR\"]')::{type_}"
     return f"{_items(name)}::{type_}"
 
 
