@@ -97,7 +97,7 @@ def comparable(value: Any) -> Any:
         except ValueError:
             return value
     if isinstance(value, list | dict):
-        return json.dumps(value, default=float, sort_keys=True)
+        return json.dumps(value, default=lambda v: v.isoformat() if isinstance(v, date) else float(v), sort_keys=True)
     return value
 
 
