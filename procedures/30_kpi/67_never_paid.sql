@@ -26,11 +26,10 @@ unpaid as (
         on u.customer_id = a.customer_id
         and u.superseded_by is null
     where coalesce(u.payment_count, 0) = 0
-        and not exists (
-            select
+        and a.customer_id not in (
+            select f.customer_id
             from billing.fate_cents f
-            where f.customer_id = a.customer_id
-                and f.status = 'paid'
+            where f.status = 'paid'
                 and f.above_zero > 0
         )
 ),

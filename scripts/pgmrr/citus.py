@@ -37,13 +37,6 @@ _FUNCTION = re.compile(
 )
 # Citus keeps what a subquery returns, and cannot keep rows without a column.
 _NO_COLUMN = re.compile(r"\bselect(\s+from)\b")
-# A look-up for each customer that ends at the first row. To Citus it is a query of its own, asked once of all servers.
-_LOOK_UP = re.compile(
-    r"\(\s*select true\s+(?P<table>from \S+ (?P<row>\w+))"
-    r"\s+where (?P=row)\.customer_id = (?P<customer>\w+\.customer_id)"
-    r"\s+and (?P<condition>[^()]*?)\s+limit 1\s*\) is null"
-)
-_LOOKED_UP = r"\g<customer> not in (select distinct \g<row>.customer_id \g<table> where \g<condition>)"
 _NAME = re.compile(r"^ *([a-z_0-9]+) ", re.MULTILINE)
 _PARAMETER = re.compile(r"\b(p_[a-z_0-9]+) ([a-z ]+?(?:\[\])?)(?: default ([^,]+?))?\s*(?:,|$)")
 # A call in FROM whose arguments are variables, and a statement that inserts what it returns.
@@ -107,7 +100,6 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
 
 def _adapted(text: str, queries: dict[str, _Query]) -> str:
     expanded = _expanded(text.replace(*_PART).replace(*_RULES), queries)
-    expanded = _LOOK_UP.sub(_LOOKED_UP, expanded)
     return _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, expanded))
 
 

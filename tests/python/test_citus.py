@@ -366,14 +366,6 @@ def test_functions_that_read_tables_keep_their_query_as_text_for_citus() -> None
     assert [path for path, text in adapted.items() if re.search(r"\bselect\s+from\b", text)] == []
 
 
-def test_look_ups_that_end_at_the_first_row_are_asked_at_once_of_citus() -> None:
-    texts = procedures()
-    looking_up = [path for path, text in texts.items() if re.search(r"\bselect true\b", text)]
-    adapted = citus.adapted(texts)
-    assert looking_up == [path for path, text in adapted.items() if " not in (select distinct " in text] != []
-    assert [path for path in looking_up if re.search(r"\bselect true\b", adapted[path])] == []
-
-
 def test_what_a_refresh_inserts_stands_in_its_statements_for_citus() -> None:
     adapted = citus.adapted(procedures())
     [rules] = [text for path, text in adapted.items() if path.endswith("_apply_rules_anew.sql")]
