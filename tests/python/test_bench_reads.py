@@ -1,4 +1,4 @@
-"""DuckDB answers the reads of kpis and of the report as ours do, from the charges on, in parts by the same statements."""
+"""DuckDB answers the reads of kpis and of the report as ours do, from the charges on, in parts likewise."""
 
 from collections.abc import Callable, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""The rules in DuckDB, which the bench holds the rebuild against: equal to ours to the cent, in parts by the same statements.
+"""The rules in DuckDB, which the bench holds the rebuild against: equal to the cent, in parts written alike.
 
 All four tables that a rebuild makes are compared, in all of their columns.
 """
