@@ -19,33 +19,39 @@ as $$
 begin
     return query
     select
-        i.customer_id,
-        i.currency,
-        i.status,
+        f.customer_id,
+        f.currency,
+        f.status,
         f.became,
         count(*),
-        count(*) filter (where i.total > 0),
-        sum(i.total)::bigint,
-        max(i.batch_id)
-    from raw.invoice i
-    cross join meta.setting s
-    left join billing.charge_cents c
-        on c.customer_id = i.customer_id
-        and c.invoice_id = i.invoice_id
-        and c.basis <> 'term'
-        and c.basis <> 'implied'
-    cross join lateral (
-        select case
-            when i.subscription_id is null then 'no subscription'
-            when i.line_period_start is null or i.line_period_end is null then 'no service period'
-            when i.line_period_end <= i.line_period_start then 'empty service period'
-            when i.status <> all(s.counted_statuses) then 'not counted'
-            else coalesce(c.basis, 'term')::text
-        end as became
+        count(*) filter (where f.total > 0),
+        sum(f.total)::bigint,
+        max(f.batch_id)
+    from (
+        select
+            i.customer_id,
+            i.currency,
+            i.status,
+            i.total,
+            i.batch_id,
+            case
+                when i.subscription_id is null then 'no subscription'
+                when i.line_period_start is null or i.line_period_end is null then 'no service period'
+                when i.line_period_end <= i.line_period_start then 'empty service period'
+                when i.status <> all(s.counted_statuses) then 'not counted'
+                else coalesce(c.basis, 'term')::text
+            end as became
+        from raw.invoice i
+        cross join meta.setting s
+        left join billing.charge_cents c
+            on c.customer_id = i.customer_id
+            and c.invoice_id = i.invoice_id
+            and c.basis <> 'term'
+            and c.basis <> 'implied'
+        where i.superseded_by is null
+            and (p_customers is null or i.customer_id = any(p_customers))
     ) f
-    where i.superseded_by is null
-        and (p_customers is null or i.customer_id = any(p_customers))
-    group by i.customer_id, i.currency, i.status, f.became;
+    group by f.customer_id, f.currency, f.status, f.became;
 end;
 $$;
 

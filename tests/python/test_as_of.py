@@ -121,7 +121,7 @@ def in_force(charges: list[tuple], day: date) -> Counter:
     return sums
 
 
-@few_or_many(8, 300)
+@few_or_many(24, 300)
 def test_restatements_are_what_plain_python_finds_to_differ(connection: psycopg.Connection, examples: int) -> None:
     compared = Counter()
 
