@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from pgmrr import __version__, backup_file, catalog
+from pgmrr import __version__, backup_file, catalog, citus
 from pgmrr.backup_file import Manifest, TableContent
 from pgmrr.database import Database
 from pgmrr.errors import PgmrrError
@@ -184,6 +184,7 @@ def manifest(connection: psycopg.Connection[Any]) -> Manifest:
         complete_through=complete_through,
         total_mrr=total,
         currency=currency,
+        is_distributed=citus.is_distributed(connection),
     )
 
 

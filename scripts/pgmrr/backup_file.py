@@ -42,7 +42,8 @@ class Manifest:
 
     ``migrations`` gives each applied migration its checksum, ``code`` is that of the files of procedures/ that were
     loaded. ``objects`` counts tables, views and routines by schema. ``total_mrr`` is what ``kpi.mrr_total_at``
-    says of ``complete_through``, in the reporting currency; None where there are no data.
+    says of ``complete_through``, in the reporting currency; None where there are no data. ``is_distributed`` tells
+    whether Citus had laid the tables over several servers.
     """
 
     made_at: str
@@ -57,6 +58,7 @@ class Manifest:
     complete_through: str | None = None
     total_mrr: str | None = None
     currency: str | None = None
+    is_distributed: bool = False
     dump: dict[str, int | str] = field(default_factory=dict)
 
     @property

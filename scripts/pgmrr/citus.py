@@ -46,8 +46,12 @@ _CALL = re.compile(
 _INSERT = re.compile(r"(?P<begin>\binsert into [^;]*?)(?P<call>\bfrom [a-z_]+\.[a-z_0-9]+\([a-z_0-9, ]*\) [a-z_]+);")
 # A step of a query. Citus would try what becomes of the query with each step in the place of its name, in vain.
 _STEP = re.compile(r"^( *(?:with )?[a-z_]+ as)(?: (?:not )?materialized)? \($", re.MULTILINE)
-# Where a customer's rows are, as Citus tells it, and what makes his charges there.
-_PART = ("return 0::bigint;", "return pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer);")
+# Where a customer's rows are, as Citus tells it; as text, so that a backup can be restored where there is no Citus.
+_PART = (
+    "return 0::bigint;",
+    "as $query$select pg_catalog.get_shard_id_for_distribution_column('raw.customer', p_customer)$query$;",
+)
+# What makes a customer's charges there.
 _RULES = ("call pipeline.apply_rules(", "call pipeline.apply_rules_anew(")
 
 

@@ -63,6 +63,12 @@ _OTHER_MRR = sql.SQL("""
         raise exception using message = 'the restored MRR is not what was backed up';
     end if;""")
 
+# What pgmrr distribute gives to readers, whom one server needs not let see the rows.
+_RIGHTS_ON_SEVERAL_SERVERS = sql.SQL("""
+revoke select on all tables in schema {schemas} from pgmrr_reader;
+revoke usage on schema {schemas} from pgmrr_reader;
+""")
+
 
 @dataclass(frozen=True)
 class Restored:
@@ -170,7 +176,12 @@ def _after(manifest: Manifest) -> bytes:
     body = sql.SQL("do {}").format(
         sql.Literal(f"begin perform 1 from ({PLAIN_TEXT}) s;{sql.SQL('').join(checks).as_string(None)} end")
     )
-    return body.as_bytes(None) + b";\ncommit;\n"
+    rights = sql.SQL("")
+    if manifest.is_distributed:
+        rights = _RIGHTS_ON_SEVERAL_SERVERS.format(
+            schemas=sql.SQL(", ").join(map(sql.Identifier, sorted(set(catalog.SCHEMAS) - set(catalog.CODE_SCHEMAS))))
+        )
+    return body.as_bytes(None) + b";\n" + rights.as_bytes(None) + b"commit;\n"
 
 
 def _run(database: Database, path: Path, before: bytes, after: bytes, server_version: int) -> None:

@@ -256,6 +256,21 @@ def plan(connection: psycopg.Connection[Any], query: str) -> str:
 
 @pytest.mark.citus
 @on_citus
+def test_a_backup_of_several_servers_is_restored_on_one_and_on_several(
+    saas: tuple[str, str], new_cluster_database: Callable[[bool], str], tmp_path: Path
+) -> None:
+    pgmrr(saas[1], "backup", str(tmp_path / "saas.pgmrr"))
+    alone, spread = new_cluster_database(False), new_cluster_database(True)
+    for url in (alone, spread):
+        pgmrr(url, "restore", str(tmp_path / "saas.pgmrr"))
+    distribute(spread)
+    for url in (alone, spread):
+        assert_equal(saas[0], url)
+        pgmrr(url, "doctor")
+
+
+@pytest.mark.citus
+@on_citus
 def test_mrr_of_a_customer_is_asked_of_one_part(saas: tuple[str, str]) -> None:
     with psycopg.connect(saas[1]) as connection:
         [body] = connection.execute("select prosrc from pg_proc where oid = 'kpi.mrr_at(text,date,text)'::regprocedure")
