@@ -8,7 +8,7 @@ import shutil
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -46,6 +46,7 @@ CONTENT = {
     "fates": """
         select to_jsonb(f) - 'last_batch_id' from billing.fate_cents f order by customer_id, currency, status, became
     """,
+    "histories": "select to_jsonb(h) from ledger.history h order by customer_id",
     "coverage": "select to_jsonb(c) from meta.coverage c",
 }
 REST = {
@@ -59,7 +60,7 @@ CURRENT = """
     select to_jsonb(i) - '{line_number, batch_id, superseded_by}'::text[]
     from raw.invoice i where superseded_by is null order by customer_id, invoice_id
 """
-FIGURES = ("charges", "movements", "days", "terms", "paying", "cohorts", "fates", "coverage")
+FIGURES = ("charges", "movements", "days", "terms", "paying", "cohorts", "fates", "histories", "coverage")
 
 
 def content(connection: psycopg.Connection, *names: str) -> dict[str, list[dict]]:
@@ -101,6 +102,21 @@ def invoices() -> Table:
     return Table.read(HANDMADE / "invoices.csv")
 
 
+# The columns of a file, and those of the facts that they become.
+AMOUNTS = {
+    "Subtotal": "subtotal", "Total Discount Amount": "discount", "Tax": "tax", "Exclusive Tax Amount": "exclusive_tax",
+    "Inclusive Tax Amount": "inclusive_tax", "Total": "total", "Amount Due": "amount_due", "Amount Paid": "amount_paid",
+    "Starting Balance": "starting_balance", "Ending Balance": "ending_balance",
+}  # fmt: skip
+TIMES = {
+    "Date (UTC)": "issued_at", "Due Date (UTC)": "due_at", "Finalized At (UTC)": "finalized_at",
+    "Paid At (UTC)": "paid_at", "Voided At (UTC)": "voided_at", "Marked Uncollectible At (UTC)": "uncollectible_at",
+    "Period Start (UTC)": "period_start", "Period End (UTC)": "period_end",
+    "Minimum Line Item Period Start (UTC)": "line_period_start",
+    "Maximum Line Item Period End (UTC)": "line_period_end",
+}  # fmt: skip
+
+
 @pytest.fixture
 def customers() -> Table:
     return Table.read(HANDMADE / "customers.csv")
@@ -116,6 +132,38 @@ def accounted(report: ImportReport) -> int:
 
 
 # -- figures --------------------------------------------------------------------------------------
+
+
+def test_each_amount_and_time_is_that_of_its_column(
+    connection: psycopg.Connection, invoices: Table, tmp_path: Path
+) -> None:
+    """Also where a row says something twice, or the same of two things: each pair of columns is made to agree once."""
+    original = next(row for row in invoices.rows if row["id"] == "in_short_then")
+    rows = list(invoices.rows)
+    for columns, value in ((AMOUNTS, "{0},50"), (TIMES, "2025-02-{0:02} 10:00")):
+        for pair in itertools.combinations(columns, 2):
+            told = {name: value.format(place + 1) for place, name in enumerate(columns)}
+            told[pair[0]] = told[pair[1]] = value.format(len(columns) + 1)
+            rows.append({**original, **told, "id": f"in_pair_{len(rows)}", "Subscription": f"sub_pair_{len(rows)}"})
+    report = bring(connection, Table(invoices.header, rows), tmp_path / "pairs.csv")
+    assert report.invoices.rejected == 0
+
+    found = {
+        invoice: (amounts, times)
+        for invoice, amounts, times in connection.execute(
+            f"""
+            select invoice_id, array[{", ".join(AMOUNTS.values())}], array[{", ".join(TIMES.values())}]
+            from raw.invoice
+            """.encode()
+        )
+    }
+    for row in rows:
+        amounts = [int(text.replace(",", "")) if text else None for text in (row[name] for name in AMOUNTS)]
+        times = [
+            datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if text else None
+            for text in (row[name] for name in TIMES)
+        ]
+        assert found[row["id"]] == (amounts, times), row["id"]
 
 
 def test_figures_of_the_handmade_export_are_those_of_the_plain_reference(connection: psycopg.Connection) -> None:
@@ -700,6 +748,30 @@ def test_overlapping_exports_may_arrive_in_any_order(
         if not replace:
             assert listed == absent, order
     assert absent
+
+
+def test_a_company_that_exports_every_day_has_what_a_rebuild_makes(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Also of those whose last term ends on the day that is newly covered, of whom no file says anything new."""
+    company = Company(seed=8)
+    due = 0
+    for day in range(30):
+        until = datetime(2025, 3, 1) + timedelta(days=day)
+        known = connection.execute("select customer_id, next_on from ledger.paying_cents").fetchall()
+        written = bring(connection, company.export(datetime(2025, 1, 1), until, until), tmp_path / f"{day}.csv")
+        covered_to, touched = connection.execute(
+            """
+            select c.complete_through, array(select i.customer_id from raw.invoice i where i.batch_id = %s)
+            from meta.coverage c
+            """,
+            [written.batch],
+        ).fetchone()
+        due += len([customer for customer, next_on in known if next_on == covered_to and customer not in touched])
+        kept = content(connection, *FIGURES)
+        connection.execute("call pipeline.rebuild()")
+        assert content(connection, *FIGURES) == kept, until
+    assert due > 5
 
 
 def test_absent_invoices_are_listed_and_dropped_on_demand(
