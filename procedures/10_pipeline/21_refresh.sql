@@ -6,7 +6,8 @@
 --
 -- The rules never look beyond a customer, so customers are worked through some thousands
 -- at a time, in the order of the keys: what one step hands to the next stays in memory, new
--- rows go side by side into the indexes, and the cost grows with the rows and not faster.
+-- rows go side by side into the indexes, and the cost grows with the rows and not faster. So
+-- many are taken that each processor has some of them to do.
 --
 -- Where customers are given, they are looked up by their key, whatever the statistics say;
 -- where all are meant, tables are read as a whole.
@@ -85,8 +86,8 @@ begin
                 from unnest(v_customers) as g (customer_id)
             ) u
         ) k
-        group by k.part, (k.place - 1) / 2000
-        order by k.part, (k.place - 1) / 2000
+        group by k.part, (k.place - 1) / 16000
+        order by k.part, (k.place - 1) / 16000
     loop
         call pipeline.apply_rules(v_some);
     end loop;
