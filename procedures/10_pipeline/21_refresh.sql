@@ -82,6 +82,10 @@ begin
                 from ledger.movement_cents m
                 where v_customers is null
                 union
+                select distinct f.customer_id
+                from billing.fate_cents f
+                where v_customers is null
+                union
                 select g.customer_id
                 from unnest(v_customers) as g (customer_id)
             ) u
@@ -90,6 +94,7 @@ begin
         order by k.part, (k.place - 1) / 16000
     loop
         call pipeline.apply_rules(v_some);
+        call pipeline.keep_fates(v_some);
     end loop;
 
     call pipeline.update_daily(v_customers, v_old_changes, v_old_terms);
@@ -105,7 +110,6 @@ begin
     if exists (select from meta.coverage c where c.factors = v_factors) then
         call pipeline.keep_histories(v_customers);
     end if;
-    call pipeline.keep_fates(v_customers);
 end;
 $$;
 
