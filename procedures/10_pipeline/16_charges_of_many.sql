@@ -10,21 +10,19 @@
 -- rolled back import. Steps are joined by hash or merge: a nested loop, which the planner likes
 -- where it takes a table for empty, would take hours. Plans are made for the customers at hand,
 -- and compiling them (jit) takes longer than running them. The planner cannot see what a call
--- costs: hence the further settings.
+-- costs, and is told that it is much.
 create or replace function pipeline.charges_of_many(p_customers text[])
 returns setof billing.charge_cents
 language plpgsql
 stable
 parallel safe
-cost 1000000
+cost 100000000
 rows 20000
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
 set enable_seqscan = off
 set jit = off
-set parallel_setup_cost = 0
-set parallel_tuple_cost = 0
 as $$
 declare
     v_part integer;

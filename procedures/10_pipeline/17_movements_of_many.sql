@@ -5,15 +5,13 @@ returns setof ledger.movement_cents
 language plpgsql
 stable
 parallel safe
-cost 1000000
+cost 100000000
 rows 5000
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
 set enable_seqscan = off
 set jit = off
-set parallel_setup_cost = 0
-set parallel_tuple_cost = 0
 as $$
 declare
     v_part integer;

@@ -99,11 +99,16 @@ begin
 
     call pipeline.update_daily(v_customers, v_old_changes, v_old_terms);
 
+    -- Totals by day are few, and read as a whole.
+    perform pg_catalog.set_config('enable_seqscan', 'on', true);
+
     update meta.coverage c
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     v_factors := (select c.factors from meta.coverage c);
     call pipeline.update_currencies();
+
+    perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_cohorts(v_kept, 1);
     -- Where a factor changed, the histories of all have been made anew.

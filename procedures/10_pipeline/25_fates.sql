@@ -9,15 +9,13 @@ returns setof billing.fate_cents
 language plpgsql
 stable
 parallel safe
-cost 100000
+cost 100000000
 rows 4000
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = off
 set enable_seqscan = off
 set jit = off
-set parallel_setup_cost = 0
-set parallel_tuple_cost = 0
 as $$
 declare
     v_part integer;

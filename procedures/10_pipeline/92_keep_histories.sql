@@ -17,6 +17,7 @@ begin
             from raw.customer c
             where c.customer_id = h.customer_id
                 and c.superseded_by is null
+                and (p_customers is null or c.customer_id = any(p_customers))
         );
 
     insert into ledger.history as h (customer_id, days, mrr)
@@ -55,6 +56,7 @@ begin
     ) n
     left join ledger.history s
         on s.customer_id = n.customer_id
+        and (p_customers is null or s.customer_id = any(p_customers))
     where (s.days, s.mrr) is distinct from (n.days, n.mrr)
     order by n.customer_id
     on conflict on constraint history_pkey do update
