@@ -28,7 +28,7 @@ declare
     v_part integer;
 begin
     if cardinality(p_customers) > 2000 then
-        v_part := ceil(cardinality(p_customers) / 8.0);
+        v_part := (cardinality(p_customers) + 7) / 8;
 
         return query
         select c.*

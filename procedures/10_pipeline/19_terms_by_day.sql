@@ -1,7 +1,8 @@
 -- What do the terms of some customers (all: NULL) add up to by the day on which they begin?
 -- One row a day, currency, length and whether it renews: their part of
 -- ledger.daily_term_cents. Credits take no MRR from it. As a function of its own it runs on
--- several processors, which what writes at once never does.
+-- several processors, which what writes at once never does; without a sort, as in
+-- pipeline.changes_by_day.
 create or replace function pipeline.terms_by_day(p_customers text[])
 returns setof ledger.daily_term_cents
 language plpgsql
@@ -10,6 +11,7 @@ parallel safe
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set jit = off
+set enable_sort = off
 as $$
 begin
     return query
