@@ -5,6 +5,8 @@
 -- reads no table. Each charge is looked at in turn, against the earlier ones that
 -- are still running, that is, whose current end lies behind its start. Mostly there are
 -- none, since one charge begins where the last one ended: then there is nothing to look for.
+-- Where there are, loops look for them: to start a query takes longer than to go through the
+-- few charges that a subscription has.
 --
 --   Swap     A change from a longer to a shorter plan that one invoice settles: its
 --            net is negative, and it ends with charges that began earlier. Its net
@@ -63,18 +65,21 @@ begin
             and p_net[x] < 0
             and p_period_starts[x] between v_start - interval '2 hours' and v_start + interval '2 hours'
         then
-            select array_agg(a), sum(
-                v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
-                / extract(epoch from v_own_ends[a] - p_starts[a])
-            )
-            into v_running, v_unused
-            from generate_series(1, x - 1) a
-            where p_starts[a] < v_start
-                and v_ends[a] > v_start
-                and (v_own_ends[a] at time zone 'UTC' at time zone p_time_zone)::date
-                    = (v_own_ends[x] at time zone 'UTC' at time zone p_time_zone)::date;
+            v_unused := 0;
+            for a in 1 .. x - 1 loop
+                if p_starts[a] < v_start
+                    and v_ends[a] > v_start
+                    and (v_own_ends[a] at time zone 'UTC' at time zone p_time_zone)::date
+                    = (v_own_ends[x] at time zone 'UTC' at time zone p_time_zone)::date
+                then
+                    v_running := v_running || a;
+                    v_unused := v_unused
+                        + v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
+                        / extract(epoch from v_own_ends[a] - p_starts[a]);
+                end if;
+            end loop;
 
-            v_is_swap := coalesce(round(p_net[x] + v_unused, 6) > 5, false);
+            v_is_swap := round(p_net[x] + v_unused, 6) > 5;
             if v_is_swap then
                 for y in 1 .. cardinality(v_running) loop
                     v_ends[v_running[y]] := v_start;
@@ -87,15 +92,21 @@ begin
         end if;
 
         if v_latest_end > v_start and v_months[x] is not null and not v_is_swap then
-            select array_agg(a), sum(
-                v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
-                / extract(epoch from v_own_ends[a] - p_starts[a])
-            ) filter (where p_is_paid[a])
-            into v_running, v_unused
-            from generate_series(1, x - 1) a
-            where p_starts[a] <= v_start
-                and v_ends[a] > v_start + interval '12 hours'
-                and v_own_ends[a] not between v_own_ends[x] - interval '12 hours' and v_own_ends[x] + interval '12 hours';
+            v_running := null;
+            v_unused := 0;
+            for a in 1 .. x - 1 loop
+                if v_ends[a] > v_start + interval '12 hours'
+                    and p_starts[a] <= v_start
+                    and v_own_ends[a] not between v_own_ends[x] - interval '12 hours' and v_own_ends[x] + interval '12 hours'
+                then
+                    v_running := v_running || a;
+                    if p_is_paid[a] then
+                        v_unused := v_unused
+                            + v_amounts[a] * extract(epoch from v_own_ends[a] - v_start)
+                            / extract(epoch from v_own_ends[a] - p_starts[a]);
+                    end if;
+                end if;
+            end loop;
 
             v_amounts[x] := v_amounts[x] + greatest(v_unused, 0);
             for y in 1 .. coalesce(cardinality(v_running), 0) loop
@@ -108,7 +119,10 @@ begin
         if v_running is null then
             v_latest_end := greatest(v_latest_end, v_ends[x]);
         else
-            select max(e.ends_at) into v_latest_end from unnest(v_ends[:x]) as e (ends_at);
+            v_latest_end := v_ends[x];
+            for a in 1 .. x - 1 loop
+                v_latest_end := greatest(v_latest_end, v_ends[a]);
+            end loop;
         end if;
     end loop;
 

@@ -21,11 +21,12 @@ declare
 begin
     for x in 1 .. cardinality(p_mrr) loop
         if p_mrr[x] < 0 then
-            select coalesce(sum(v_mrr[a]), 0)
-            into v_running
-            from generate_series(1, x - 1) a
-            where p_starts[a] < p_starts[x]
-                and p_ends[a] > p_starts[x];
+            v_running := 0;
+            for a in 1 .. x - 1 loop
+                if p_ends[a] > p_starts[x] and p_starts[a] < p_starts[x] then
+                    v_running := v_running + v_mrr[a];
+                end if;
+            end loop;
 
             v_mrr[x] := greatest(p_mrr[x], - greatest(v_running, 0))::bigint;
         end if;

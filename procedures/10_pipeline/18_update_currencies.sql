@@ -9,6 +9,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+    v_currencies text[] := array(select distinct d.currency from ledger.daily_change_cents d);
     v_reporting text;
     v_missing text;
     v_used text;
@@ -17,17 +18,15 @@ declare
 begin
     delete from ledger.currency;
 
-    select coalesce(
+    v_reporting := coalesce(
         (select s.reporting_currency from meta.setting s),
-        case when count(distinct d.currency) = 1 then min(d.currency) end,
+        case when cardinality(v_currencies) = 1 then v_currencies[1] end,
         'EUR'
-    )
-    into v_reporting
-    from ledger.daily_change_cents d;
+    );
 
     select string_agg(distinct needed.currency, ', ')
     into v_missing
-    from (select distinct d.currency from ledger.daily_change_cents d) u
+    from unnest(v_currencies) u (currency)
     cross join lateral (values (u.currency), (v_reporting)) needed (currency)
     where u.currency <> v_reporting
         and pipeline.rate(needed.currency) is null;
@@ -39,10 +38,7 @@ begin
             hint = format('Set it, in units for one euro: pgmrr fx --set %s=RATE', split_part(v_missing, ',', 1));
     end if;
 
-    for v_used in
-        select distinct d.currency
-        from ledger.daily_change_cents d
-    loop
+    foreach v_used in array v_currencies loop
         v_factor := case when v_used = v_reporting then 1 else pipeline.rate(v_reporting) / pipeline.rate(v_used) end;
 
         insert into ledger.currency (currency, reporting_currency, factor)

@@ -2,13 +2,10 @@
 --
 -- Only what differs is written: of all that a customer ever was billed, an import changes an
 -- invoice or two, and a rebuild nothing. What is stored is compared with what the rules make;
--- where a row is missing, another, or no longer made, it is inserted, updated or deleted.
+-- where a row is missing, another, or no longer made, it is inserted, updated or deleted. Where
+-- nothing is stored yet, there is nothing to compare with.
 --
--- Each step picks its customers by their key, also where the statistics would have it read
--- the whole table (seqscan off): tables that were filled a moment ago have none yet, or those
--- of a rolled back import. Steps are joined by hash or merge: a nested loop, which the
--- planner likes where it takes a table for empty, would take hours. Plans are made for the
--- customers at hand, and compiling them (jit) takes longer than running them.
+-- Settings as in pipeline.charges_of_many, for the same reasons.
 create or replace procedure pipeline.apply_rules(p_customers text[])
 language plpgsql
 set search_path = ''
@@ -18,6 +15,11 @@ set enable_seqscan = off
 set jit = off
 as $$
 begin
+    if not exists (select from billing.charge_cents c where c.customer_id = any(p_customers)) then
+        call pipeline.apply_rules_anew(p_customers);
+        return;
+    end if;
+
     merge into billing.charge_cents c
     using (
         select
@@ -41,7 +43,7 @@ begin
             n.amount,
             n.mrr,
             n.unmatched
-        from pipeline.charges(p_customers) n
+        from pipeline.charges_of_many(p_customers) n
         full join (
             select k.*
             from billing.charge_cents k
@@ -102,7 +104,7 @@ begin
             n.change,
             n.balance,
             n.unpaid_change
-        from pipeline.movements(p_customers) n
+        from pipeline.movements_of_many(p_customers) n
         full join (
             select k.*
             from ledger.movement_cents k

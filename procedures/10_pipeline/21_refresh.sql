@@ -6,7 +6,8 @@
 --
 -- The rules never look beyond a customer, so customers are worked through some thousands
 -- at a time, in the order of the keys: what one step hands to the next stays in memory, new
--- rows go side by side into the indexes, and the cost grows with the rows and not faster.
+-- rows go side by side into the indexes, and the cost grows with the rows and not faster. So
+-- many are taken that each processor has some of them to do.
 --
 -- Where customers are given, they are looked up by their key, whatever the statistics say;
 -- where all are meant, tables are read as a whole.
@@ -81,30 +82,39 @@ begin
                 from ledger.movement_cents m
                 where v_customers is null
                 union
+                select distinct f.customer_id
+                from billing.fate_cents f
+                where v_customers is null
+                union
                 select g.customer_id
                 from unnest(v_customers) as g (customer_id)
             ) u
         ) k
-        group by k.part, (k.place - 1) / 2000
-        order by k.part, (k.place - 1) / 2000
+        group by k.part, (k.place - 1) / 16000
+        order by k.part, (k.place - 1) / 16000
     loop
         call pipeline.apply_rules(v_some);
+        call pipeline.keep_fates(v_some);
     end loop;
 
     call pipeline.update_daily(v_customers, v_old_changes, v_old_terms);
+
+    -- Totals by day are few, and read as a whole.
+    perform pg_catalog.set_config('enable_seqscan', 'on', true);
 
     update meta.coverage c
     set longest_term_months = (select max(d.months) from ledger.daily_term_cents d);
 
     v_factors := (select c.factors from meta.coverage c);
     call pipeline.update_currencies();
+
+    perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_cohorts(v_kept, 1);
     -- Where a factor changed, the histories of all have been made anew.
     if exists (select from meta.coverage c where c.factors = v_factors) then
         call pipeline.keep_histories(v_customers);
     end if;
-    call pipeline.keep_fates(v_customers);
 end;
 $$;
 

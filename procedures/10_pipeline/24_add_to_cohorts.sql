@@ -85,7 +85,10 @@ begin
         net_change = k.net_change + excluded.net_change,
         losses = k.losses + excluded.losses;
 
-    delete from ledger.cohort_month_cents k where k.members = 0;
+    -- Who is taken out mostly comes back at once.
+    if p_sign > 0 then
+        delete from ledger.cohort_month_cents k where k.members = 0;
+    end if;
 end;
 $$;
 

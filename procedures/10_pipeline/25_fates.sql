@@ -1,22 +1,56 @@
--- What became of the current invoices of some customers (all: NULL)? Rules R1 and R2.
+-- What became of the current invoices of some customers? Rules R1 and R2.
 --
 -- One row a customer, currency, status and fate, as billing.fate_cents keeps it. An invoice
 -- that counts, of a subscription, for a time, makes a charge; nearly all of these are of whole
--- months, so that only charges of another basis are looked up. As a function of its own it
--- runs on several processors, which what writes at once never does. Groups are few, which the
--- planner cannot see: hence its settings.
+-- months, so that only charges of another basis are looked up. Many customers are divided
+-- among processors, as in pipeline.charges_of_many.
 create or replace function pipeline.fates(p_customers text[])
 returns setof billing.fate_cents
 language plpgsql
 stable
 parallel safe
+cost 100000000
+rows 4000
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off
+set enable_seqscan = off
 set jit = off
-set enable_sort = off
-set parallel_tuple_cost = 0
 as $$
+declare
+    v_part integer;
 begin
+    if cardinality(p_customers) > 2000 then
+        v_part := (cardinality(p_customers) + 7) / 8;
+
+        return query
+        select f.*
+        from pipeline.fates(p_customers[1:v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[v_part + 1:2 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[2 * v_part + 1:3 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[3 * v_part + 1:4 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[4 * v_part + 1:5 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[5 * v_part + 1:6 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[6 * v_part + 1:7 * v_part]) f
+        union all
+        select f.*
+        from pipeline.fates(p_customers[7 * v_part + 1:8 * v_part]) f
+        order by customer_id, currency, status, became;
+        return;
+    end if;
+
     return query
     select
         f.customer_id,
@@ -46,16 +80,17 @@ begin
         left join billing.charge_cents c
             on c.customer_id = i.customer_id
             and c.invoice_id = i.invoice_id
+            and c.customer_id = any(p_customers)
             and c.basis <> 'term'
             and c.basis <> 'implied'
         where i.superseded_by is null
-            and (p_customers is null or i.customer_id = any(p_customers))
+            and i.customer_id = any(p_customers)
     ) f
     group by f.customer_id, f.currency, f.status, f.became;
 end;
 $$;
 
 comment on function pipeline.fates(text[]) is
-    'R1 and R2: what became of the current invoices of the customers given (NULL: all), one row a customer, currency, status and fate; amounts in cents.';
+    'R1 and R2: what became of the current invoices of the customers given, one row a customer, currency, status and fate; amounts in cents.';
 revoke all on function pipeline.fates(text[]) from public;
 grant execute on function pipeline.fates(text[]) to pgmrr_writer;

@@ -53,6 +53,8 @@ _PART = (
 )
 # What makes a customer's charges there.
 _RULES = ("call pipeline.apply_rules(", "call pipeline.apply_rules_anew(")
+# A server's part needs no dividing among processors: other servers work at the same time.
+_MANY = ("_of_many(p_customers)", "(p_customers)")
 
 
 def is_installed(connection: psycopg.Connection | psycopg.Cursor) -> bool:
@@ -103,7 +105,7 @@ def adapted(texts: dict[str, str]) -> dict[str, str]:
 
 
 def _adapted(text: str, queries: dict[str, _Query]) -> str:
-    expanded = _expanded(text.replace(*_PART).replace(*_RULES), queries)
+    expanded = _expanded(text.replace(*_PART).replace(*_RULES).replace(*_MANY), queries)
     return _NO_COLUMN.sub(r"select 1\1", _FUNCTION.sub(_with_text, expanded))
 
 

@@ -62,6 +62,20 @@ def test_abc_enterprises_is_the_same(session, connection):
     assert compare(session, connection) > 900
 
 
+def test_customers_that_several_processors_share_are_the_same(session, connection):
+    simulate(connection, Parameters(companies=2400, months=3))
+    (shared,) = connection.execute("select count(distinct customer_id) from raw.invoice").fetchone()
+    assert shared > 2000
+    assert compare(session, connection) > 10_000
+    connection.execute("delete from billing.charge_cents where customer_id like '%7'")
+    connection.execute("update ledger.movement_cents set change = change + 1 where customer_id like '%8' and change > 0")
+    connection.execute("delete from billing.fate_cents where customer_id like '%9'")
+    connection.execute("call pipeline.rebuild()")
+    assert compare(session, connection) > 10_000
+    broken = connection.execute("select check_name, example from kpi.invariants where wrong > 0").fetchall()
+    assert broken == []
+
+
 def test_the_richer_company_is_the_same_and_so_is_a_truncated_export_of_it(
     session, connection, new_database, template, tmp_path
 ):
