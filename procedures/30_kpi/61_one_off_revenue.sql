@@ -23,7 +23,7 @@ select
         when i.subscription_id is null then 'no subscription'
         when i.line_period_start is null or i.line_period_end is null then 'no service period'
         else 'empty service period'
-    end as reason,
+    end collate "C" as reason,
     exists (
         select
         from billing.invoice o
