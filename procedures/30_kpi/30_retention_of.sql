@@ -19,6 +19,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with period as materialized (
         select
@@ -92,16 +93,20 @@ begin atomic
         where f.closing - f.change > 0
         group by f.month
     ),
-    -- Of all others, who did not move after the opening keeps what there was.
+    -- Of all others, who did not move after the opening keeps what there was. The days come as
+    -- arrays: in a join with the periods, several processors could not share the histories.
     followed as (
         select
             p.place,
             h.mrr[width_bucket(p.first_on - 1, h.days)] as opening,
             h.mrr[width_bucket(p.ends_on - 1, h.days)] as closing
-        from period p
-        join kpi.history h
-            on h.days[cardinality(h.days)] >= p.first_on
-        where not p.is_kept
+        from kpi.history h
+        cross join unnest(
+            array(select p.place from period p where not p.is_kept order by p.place),
+            array(select p.first_on from period p where not p.is_kept order by p.place),
+            array(select p.ends_on from period p where not p.is_kept order by p.place)
+        ) as p (place, first_on, ends_on)
+        where h.days[cardinality(h.days)] >= p.first_on
     ),
     live as (
         select
