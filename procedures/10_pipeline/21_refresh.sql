@@ -98,7 +98,9 @@ begin
 
     v_factors := (select c.factors from meta.coverage c);
     call pipeline.update_currencies();
+    call pipeline.add_to_prices(v_kept, -1);
     call pipeline.update_paying(v_kept);
+    call pipeline.add_to_prices(v_kept, 1);
     call pipeline.add_to_cohorts(v_kept, 1);
     -- Where a factor changed, the histories of all have been made anew.
     if exists (select from meta.coverage c where c.factors = v_factors) then

@@ -1,8 +1,8 @@
 -- How many customers pay which price on the last covered day? Rules R5, R9 and R11.
 --
--- One row a currency, MRR, and MRR by term, in the customers' currency: kpi.paying, counted in
--- cents. Prices are few where customers are many, and what is asked of all of them alike begins
--- with these rows. Who has MRR in several currencies is counted in each of them.
+-- One row a currency, MRR, and MRR by term, in the customers' currency: kpi.paying, counted, as
+-- the refresh keeps it. Prices are few where customers are many, and what is asked of all of
+-- them alike begins with these rows. Who has MRR in several currencies is counted in each of them.
 create or replace view kpi.paying_by_price as
 select
     (select v.paying_on from meta.coverage v) as day,
@@ -11,19 +11,7 @@ select
     kpi.dominant_term(p.by_month, p.by_year, p.by_other) as term,
     p.mrr * 0.01 as mrr,
     p.customers
-from (
-    select
-        c.currency,
-        c.is_only_currency,
-        c.by_month,
-        c.by_year,
-        c.by_other,
-        c.mrr,
-        count(*) as customers
-    from ledger.paying_cents c
-    where c.mrr > 0
-    group by c.currency, c.is_only_currency, c.by_month, c.by_year, c.by_other, c.mrr
-) p;
+from ledger.price_cents p;
 
 comment on view kpi.paying_by_price is 'R9: how many customers pay which price on the last covered day, one row a currency, MRR above 0, and MRR by term, in the customers'' currency.';
 comment on column kpi.paying_by_price.day is 'The last covered day; the same on every row.';

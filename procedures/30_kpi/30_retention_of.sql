@@ -25,7 +25,6 @@ begin atomic
         select
             b.place,
             b.first_on,
-            b.ends_on,
             k.month is not null as is_kept,
             k.month
         from (
@@ -93,20 +92,18 @@ begin atomic
         where f.closing - f.change > 0
         group by f.month
     ),
-    -- Of all others, who did not move after the opening keeps what there was. The days come as
-    -- arrays: in a join with the periods, several processors could not share the histories.
+    -- Of all others, who did not move after the opening keeps what there was. Not joined with the
+    -- periods, so that several processors share the histories.
     followed as (
         select
-            p.place,
-            h.mrr[width_bucket(p.first_on - 1, h.days)] as opening,
-            h.mrr[width_bucket(p.ends_on - 1, h.days)] as closing
+            b.place,
+            h.mrr[width_bucket(greatest(b.first_on, h.observed_from) - 1, h.days)] as opening,
+            h.mrr[width_bucket(least(b.ends_on - 1, h.complete_through), h.days)] as closing
         from kpi.history h
-        cross join unnest(
-            array(select p.place from period p where not p.is_kept order by p.place),
-            array(select p.first_on from period p where not p.is_kept order by p.place),
-            array(select p.ends_on from period p where not p.is_kept order by p.place)
-        ) as p (place, first_on, ends_on)
-        where h.days[cardinality(h.days)] >= p.first_on
+        cross join unnest(p_boundaries, p_boundaries[2:]) with ordinality as b (first_on, ends_on, place)
+        where exists (select from period p where not p.is_kept)
+            and b.place = any(array(select p.place from period p where not p.is_kept))
+            and h.days[cardinality(h.days)] >= b.first_on
     ),
     live as (
         select
