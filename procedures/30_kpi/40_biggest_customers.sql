@@ -88,7 +88,7 @@ begin atomic
             from earlier e
             cross join kpi.history h
         ) b
-        where b.mrr >= (select b.mrr from least_before b)
+        where b.mrr >= (select s.mrr from least_before s)
     ),
     -- Of those who are shown: since when they are customers, and what of their MRR is unpaid.
     begun as (
