@@ -1,5 +1,6 @@
 set local role pgmrr_owner;
 
+drop index ledger.paying_in_currencies;
 drop table ledger.price_cents;
 drop index raw.invoice_without_service;
 drop index raw.invoice_not_paid;

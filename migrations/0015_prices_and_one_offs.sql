@@ -28,6 +28,10 @@ comment on column ledger.price_cents.customers is 'How many customers.';
 
 grant select, insert, update, delete on ledger.price_cents to pgmrr_writer;
 
+-- Whose MRR is a sum over currencies, at rates that may be set anew, is looked at one by one.
+-- squawk-ignore require-concurrent-index-creation
+create index paying_in_currencies on ledger.paying_cents (customer_id) where not is_only_currency;
+
 -- squawk-ignore require-concurrent-index-deletion
 drop index raw.invoice_out_of_the_ordinary;
 
