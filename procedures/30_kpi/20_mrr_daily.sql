@@ -25,9 +25,11 @@ opening as (
     join kpi.coverage v
         on d.effective_on < v.observed_from
 ),
-changed as (
+-- In cents, which are added up faster than amounts in the reporting currency.
+added as (
     select
         d.effective_on,
+        d.currency,
         sum(d.change) as change,
         sum(d.change) filter (where d.kind = 'preexisting') as preexisting,
         sum(d.change) filter (where d.kind = 'new') as new,
@@ -42,8 +44,32 @@ changed as (
         sum(d.customers) filter (where d.kind = 'reactivation') as customers_reactivated,
         - sum(d.customers) filter (where d.kind = 'churn') as customers_churned,
         sum(d.customers) as customers
-    from kpi.daily_change d
-    group by d.effective_on
+    from ledger.daily_change_cents d
+    -- As a difference: the planner would take a bound for few rows, and an index.
+    where d.effective_on - (select v.complete_through from kpi.coverage v) <= 0
+    group by d.effective_on, d.currency
+),
+changed as (
+    select
+        a.effective_on,
+        sum(a.change * f.factor) as change,
+        sum(a.preexisting * f.factor) as preexisting,
+        sum(a.new * f.factor) as new,
+        sum(a.reactivation * f.factor) as reactivation,
+        sum(a.expansion * f.factor) as expansion,
+        sum(a.contraction * f.factor) as contraction,
+        sum(a.rounding * f.factor) as rounding,
+        sum(a.churn * f.factor) as churn,
+        sum(a.unpaid * f.factor) as unpaid,
+        sum(a.customers_preexisting) as customers_preexisting,
+        sum(a.customers_new) as customers_new,
+        sum(a.customers_reactivated) as customers_reactivated,
+        sum(a.customers_churned) as customers_churned,
+        sum(a.customers) as customers
+    from added a
+    join (select c.currency, c.factor * 0.01 as factor from ledger.currency c) f
+        on f.currency = a.currency
+    group by a.effective_on
 ),
 balanced as (
     select

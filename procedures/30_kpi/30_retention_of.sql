@@ -7,10 +7,8 @@
 --     net_change      closing less opening MRR of the customers active at the opening
 --     losses          the same, of those among them whose MRR fell
 -- so that NRR = (opening + net_change) / opening, and GRR = (opening + losses) / opening.
--- Covered months are kept by the refresh (kpi.cohort_month). For other periods the ledger is
--- read once, from the first of them on: a customer's MRR at a closing is that of the last
--- covered day without what changed in between, and customers without a movement in a period,
--- who keep what they had, need no row.
+-- Covered months are kept by the refresh (kpi.cohort_month). For other periods each customer's
+-- history tells its MRR at the opening and the closing.
 create or replace function kpi.retention_of(p_boundaries date[])
 returns table (
     first_on date,
@@ -21,6 +19,7 @@ returns table (
 language sql
 stable
 parallel safe
+set jit = off
 begin atomic
     with period as materialized (
         select
@@ -48,14 +47,6 @@ begin atomic
                 and exists (select from kpi.cohort_month)
         ) k on true
         where b.first_on < b.ends_on
-    ),
-    live as (
-        select
-            min(p.first_on) as first_on,
-            max(v.complete_through) as last_on
-        from period p
-        cross join kpi.coverage v
-        where not p.is_kept
     ),
     kept as (
         select
@@ -101,41 +92,28 @@ begin atomic
         where f.closing - f.change > 0
         group by f.month
     ),
-    changed as (
-        select
-            l.customer_id,
-            width_bucket(l.effective_on, p_boundaries) as place,
-            sum(l.change * c.factor) as change
-        from kpi.ledger l
-        join kpi.currency c
-            on c.currency = l.currency
-        where l.effective_on >= (select e.first_on from live e)
-            -- As a difference: of two bounds that it cannot see, the planner makes a narrow range.
-            and l.effective_on - (select e.last_on from live e) <= 0
-        group by 1, 2
-    ),
-    closed as (
-        select
-            c.place,
-            c.change,
-            coalesce(m.mrr, 0) - coalesce(sum(c.change) over later, 0) as closing
-        from changed c
-        left join kpi.mrr_by_customer(null) m
-            on m.customer_id = c.customer_id
-        where exists (select from period p where not p.is_kept)
-        window later as (
-            partition by c.customer_id order by c.place desc rows between unbounded preceding and 1 preceding
-        )
-    ),
+    -- Of all others, who did not move after the opening keeps what there was. Not joined with the
+    -- periods, so that several processors share the histories.
     followed as (
         select
-            c.place,
-            count(*) filter (where c.closing = 0) as customers_lost,
-            sum(c.change) as net_change,
-            sum(least(c.change, 0)) as losses
-        from closed c
-        where c.closing - c.change > 0
-        group by c.place
+            b.place,
+            h.mrr[width_bucket(greatest(b.first_on, h.observed_from) - 1, h.days)] as opening,
+            h.mrr[width_bucket(least(b.ends_on - 1, h.complete_through), h.days)] as closing
+        from kpi.history h
+        cross join unnest(p_boundaries, p_boundaries[2:]) with ordinality as b (first_on, ends_on, place)
+        where exists (select from period p where not p.is_kept)
+            and b.place = any(array(select p.place from period p where not p.is_kept))
+            and h.days[cardinality(h.days)] >= b.first_on
+    ),
+    live as (
+        select
+            o.place,
+            count(*) filter (where o.closing = 0) as customers_lost,
+            sum(o.closing - o.opening) as net_change,
+            sum(least(o.closing - o.opening, 0)) as losses
+        from followed o
+        where o.opening > 0
+        group by o.place
     )
     select
         p.first_on,
@@ -151,13 +129,12 @@ begin atomic
     union all
     select
         p.first_on,
-        f.customers_lost,
-        f.net_change,
-        f.losses
+        l.customers_lost,
+        l.net_change,
+        l.losses
     from period p
-    join followed f
-        on f.place = p.place
-    where not p.is_kept;
+    join live l
+        on l.place = p.place;
 end;
 
 comment on function kpi.retention_of(date[]) is

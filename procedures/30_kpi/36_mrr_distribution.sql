@@ -22,11 +22,10 @@ begin atomic
         select
             p.currency,
             p.mrr,
-            count(*) as customers
-        from kpi.paying p
+            sum(p.customers) as customers
+        from kpi.paying_by_price p
         where p.day = (select a.day from asked a)
             and p.is_only_currency
-            and p.has_mrr
         group by p.currency, p.mrr
     ),
     in_currencies as (

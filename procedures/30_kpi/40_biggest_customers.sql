@@ -58,48 +58,37 @@ begin atomic
         cross join total t
         window by_size as (order by l.mrr desc, l.customer_id collate "C")
     ),
-    -- A month earlier: MRR without what has changed since.
-    before as (
-        select
-            coalesce(p.customer_id, c.customer_id) as customer_id,
-            coalesce(p.mrr, 0) - coalesce(c.change, 0) as mrr
-        from paying p
-        full join (
-            select
-                l.customer_id,
-                sum(l.change * f.factor) as change
-            from asked a
-            cross join kpi.coverage v
-            join kpi.ledger l
-                on l.effective_on > (a.day - interval '1 month')::date
-                and l.effective_on <= a.day
-            join kpi.currency f
-                on f.currency = l.currency
-            where (a.day - interval '1 month')::date >= v.observed_from
-            group by l.customer_id
-        ) c
-            on c.customer_id = p.customer_id
-        where exists (
-            select
-            from asked a
-            cross join kpi.coverage v
-            where (a.day - interval '1 month')::date >= v.observed_from
-        )
+    -- A month earlier, where that is covered.
+    earlier as (
+        select (a.day - interval '1 month')::date as day
+        from asked a
+        cross join kpi.coverage v
+        where (a.day - interval '1 month')::date >= v.observed_from
     ),
     -- Whoever paid less then than all who are shown has no part in their ranks.
+    least_before as (
+        select min(b.mrr) as mrr
+        from (
+            select h.mrr[width_bucket(e.day, h.days)] as mrr
+            from earlier e
+            cross join largest l
+            join kpi.history h
+                on h.customer_id = l.customer_id
+        ) b
+        where b.mrr > 0
+    ),
     ranked_before as (
         select
             row_number() over (order by b.mrr desc, b.customer_id collate "C") as rank,
             b.customer_id
-        from before b
-        where b.mrr > 0
-            and b.mrr >= (
-                select min(shown.mrr)
-                from before shown
-                join largest l
-                    on l.customer_id = shown.customer_id
-                where shown.mrr > 0
-            )
+        from (
+            select
+                h.customer_id,
+                h.mrr[width_bucket(e.day, h.days)] as mrr
+            from earlier e
+            cross join kpi.history h
+        ) b
+        where b.mrr >= (select s.mrr from least_before s)
     ),
     -- Of those who are shown: since when they are customers, and what of their MRR is unpaid.
     begun as (

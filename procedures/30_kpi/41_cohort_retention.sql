@@ -88,12 +88,23 @@ begin
         select
             l.customer_id,
             min(l.effective_on) as seen_on,
-            min(l.effective_on) filter (where l.kind = 'new') as new_on,
-            min(l.effective_on) filter (where l.kind = 'preexisting') as appeared_on
+            min(l.effective_on) filter (where l.kind = 'new') as new_on
         from coverage v
         join kpi.ledger l
             on l.effective_on <= v.complete_through
-        where not exists (select from kept)
+        where p_basis = 'first_mrr'
+            and not exists (select from kept)
+        group by l.customer_id
+    ),
+    appeared as (
+        select
+            l.customer_id,
+            min(l.effective_on) as appeared_on
+        from coverage v
+        join kpi.ledger l
+            on l.effective_on <= v.complete_through
+        where p_basis = 'signup'
+            and l.kind = 'preexisting'
         group by l.customer_id
     ),
     member as (
@@ -102,18 +113,17 @@ begin
             date_trunc('month', f.new_on::timestamp)::date as cohort,
             case when f.new_on is null then f.seen_on end as joined_on
         from first_seen f
-        where p_basis = 'first_mrr'
         union all
         select
             u.customer_id,
             date_trunc('month', u.created_on::timestamp)::date,
-            f.appeared_on
+            a.appeared_on
         from coverage v
         join kpi.customer u
             on u.created_on is null
             or u.created_on <= v.complete_through
-        left join first_seen f
-            on f.customer_id = u.customer_id
+        left join appeared a
+            on a.customer_id = u.customer_id
         where p_basis = 'signup'
     ),
     -- The month that the shares of a cohort are relative to.
@@ -153,23 +163,35 @@ begin
         left join (select k.cohort, sum(k.arrived)::bigint as customers from kept k group by k.cohort) k
             on k.cohort is not distinct from b.cohort
     ),
-    -- What came before coverage opens the first month.
-    changed as (
+    -- What came before coverage opens the first month. In the customers' currencies, so that only
+    -- sums are converted.
+    moved as (
         select
             p.cohort,
             date_trunc('month', greatest(l.effective_on, v.observed_from)::timestamp)::date as month,
+            l.currency,
             sum(l.customers) as customers,
-            sum(l.change * c.factor) as mrr,
+            sum(l.change) as change,
             sum(l.customers) filter (where not p.joined_later) as customers_followed,
-            sum(l.change * c.factor) filter (where not p.joined_later) as mrr_followed
+            sum(l.change) filter (where not p.joined_later) as change_followed
         from coverage v
         join kpi.ledger l
             on l.effective_on <= v.complete_through
-        join kpi.currency c
-            on c.currency = l.currency
         join placed p
             on p.customer_id = l.customer_id
-        group by 1, 2
+        group by 1, 2, 3
+    ),
+    changed as (
+        select
+            m.cohort,
+            m.month,
+            m.customers,
+            m.change * c.factor as mrr,
+            m.customers_followed,
+            m.change_followed * c.factor as mrr_followed
+        from moved m
+        join kpi.currency c
+            on c.currency = m.currency
         union all
         select
             k.cohort,

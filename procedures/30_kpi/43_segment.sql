@@ -30,26 +30,24 @@ begin atomic
         select
             p.currency as segment,
             p.currency,
-            count(*) as customers,
-            sum(p.mrr) as mrr
-        from kpi.paying p
+            sum(p.customers) as customers,
+            sum(p.mrr * p.customers) as mrr
+        from kpi.paying_by_price p
         where p_attribute = 'currency'
             and p.day = (select a.day from asked a)
-            and p.has_mrr
         group by p.currency
     ),
     billed_by_term as (
         select
-            kpi.dominant_term(p.by_month, p.by_year, p.by_other) as segment,
+            p.term as segment,
             p.currency,
-            count(*) as customers,
-            sum(p.mrr) as mrr
-        from kpi.paying p
+            sum(p.customers) as customers,
+            sum(p.mrr * p.customers) as mrr
+        from kpi.paying_by_price p
         where p_attribute = 'term'
             and p.day = (select a.day from asked a)
-            and p.has_mrr
             and p.is_only_currency
-        group by 1, 2
+        group by p.term, p.currency
     ),
     billed_by_attribute as (
         select

@@ -16,6 +16,14 @@ with from_ledger as (
     left join lateral kpi.segment(a.name) s on true
     group by a.name, a.place
 ),
+-- Customers of the same attributes, taken apart once.
+alike as (
+    select
+        u.attributes,
+        count(*) as customers
+    from kpi.customer u
+    group by u.attributes
+),
 from_customers as (
     select
         c.name,
@@ -29,8 +37,8 @@ from_customers as (
                 else a.name
             end as name,
             a.value,
-            count(*) as customers
-        from kpi.customer u
+            sum(u.customers) as customers
+        from alike u
         cross join lateral jsonb_each_text(u.attributes) a (name, value)
         where a.value <> ''
         group by 1, 2

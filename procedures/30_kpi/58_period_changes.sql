@@ -70,7 +70,8 @@ begin atomic
         from compared c
         group by c.weekday
     ),
-    deviation as (
+    -- Once: the planner takes the groups to be few and would find it for each of them.
+    deviation as materialized (
         select
             c.weekday,
             (

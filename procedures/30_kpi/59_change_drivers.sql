@@ -61,14 +61,14 @@ begin atomic
     ordered as (
         select
             m.first_on,
+            m.deviation,
             row_number() over by_size as place,
             m.customer_id,
             m.kind,
             m.change,
-            m.change / m.deviation as share,
-            sum(m.change / m.deviation) over by_size as cumulative_share
+            sum(m.change) over by_size as change_so_far
         from moved m
-        where m.change / m.deviation > 0
+        where sign(m.change) = sign(m.deviation)
         window by_size as (
             partition by m.first_on
             order by abs(m.change) desc, m.customer_id collate "C", m.kind collate "C"
@@ -81,13 +81,13 @@ begin atomic
         u.name,
         o.kind,
         o.change,
-        o.share,
-        o.cumulative_share
+        o.change / o.deviation,
+        o.change_so_far / o.deviation
     from ordered o
     left join kpi.customer u
         on u.customer_id = o.customer_id
     -- Before this driver, half was not reached.
-    where o.cumulative_share - o.share < 0.5
+    where 2 * abs(o.change_so_far - o.change) < abs(o.deviation)
     order by o.first_on, o.place;
 end;
 

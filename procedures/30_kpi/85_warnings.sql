@@ -54,15 +54,14 @@ with suspect as materialized (
             )
         )
 ),
-billed as (
-    select
-        f.customer_id,
-        f.currency,
-        max(f.last_batch_id) as batch_id
+-- Few have two, and only theirs are put into words.
+two_currencies as (
+    select f.customer_id
     from billing.fate_cents f
     where f.status in ('paid', 'open', 'draft')
         and f.became <> 'no subscription'
-    group by f.customer_id, f.currency
+    group by f.customer_id
+    having min(f.currency) <> max(f.currency)
 ),
 -- The latest moment that the files of a source tell of.
 told as (
@@ -142,14 +141,16 @@ where i.monthly is null
 union all
 select
     'two currencies of a customer',
-    i.customer_id,
+    f.customer_id,
     null,
-    string_agg(i.currency, ', ' order by i.currency),
-    max(i.batch_id),
+    string_agg(distinct f.currency, ', ' order by f.currency),
+    max(f.last_batch_id),
     null
-from billed i
-group by i.customer_id
-having count(*) > 1
+from billing.fate_cents f
+where f.customer_id = any(array(select t.customer_id from two_currencies t))
+    and f.status in ('paid', 'open', 'draft')
+    and f.became <> 'no subscription'
+group by f.customer_id
 union all
 select
     'carries arrears',

@@ -55,6 +55,29 @@ paying as (
         on b.customer_id = r.customer_id
         and b.currency = r.currency
 ),
+price as (
+    select (k.customers is distinct from p.customers) as is_wrong
+    from ledger.price_cents k
+    full join (
+        select
+            c.currency,
+            c.is_only_currency,
+            c.by_month,
+            c.by_year,
+            c.by_other,
+            c.mrr,
+            count(*) as customers
+        from ledger.paying_cents c
+        where c.mrr > 0
+        group by c.currency, c.is_only_currency, c.by_month, c.by_year, c.by_other, c.mrr
+    ) p
+        on p.currency = k.currency
+        and p.is_only_currency = k.is_only_currency
+        and p.by_month = k.by_month
+        and p.by_year = k.by_year
+        and p.by_other = k.by_other
+        and p.mrr = k.mrr
+),
 moved as (
     select
         m.customer_id,
@@ -235,8 +258,18 @@ select
     'customers paying' as check_name,
     count(*) as compared,
     count(*) filter (where p.is_wrong) as wrong,
-    min(p.customer_id) filter (where p.is_wrong) as example
-from paying p
+    min(p.example) filter (where p.is_wrong) as example
+from (
+    select
+        c.is_wrong,
+        c.customer_id as example
+    from paying c
+    union all
+    select
+        k.is_wrong,
+        'the count of a price'
+    from price k
+) p
 union all
 select
     'histories',

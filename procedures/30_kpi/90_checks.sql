@@ -96,7 +96,7 @@ from (
     ),
     (
         17, 'customers paying', 'invariants', false,
-        'What is kept of each customer on the last covered day is what ledger and charges say of it.',
+        'What is kept of each customer on the last covered day, and counted by price, is what ledger and charges say of it.',
         'Make it anew from the facts: call pipeline.rebuild().'
     ),
     (

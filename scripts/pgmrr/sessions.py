@@ -26,7 +26,7 @@ _TIDY_UP = """
 vacuum (analyze)
     raw.invoice, raw.customer, usage.session, billing.charge_cents, billing.fate_cents, ledger.movement_cents,
     ledger.daily_change_cents, ledger.daily_term_cents, ledger.paying_cents, ledger.cohort_month_cents,
-    ledger.history, ledger.currency, ledger.true_mrr_cents, meta.batch, meta.setting
+    ledger.history, ledger.price_cents, ledger.currency, ledger.true_mrr_cents, meta.batch, meta.setting
 """
 
 

@@ -44,8 +44,8 @@ progress = Console(stderr=True)
 
 def main(arguments: list[str]) -> int:
     """Runs what is asked for; returns the exit code."""
-    options = _parse(arguments)
-    measures = _measures(options.only)
+    options = parse(arguments)
+    measures = options.measures
     with _server(options.home) as server:
         results = _run(server, measures, SIZES[options.size], options.runs)
         facts = _facts(server)
@@ -85,34 +85,56 @@ def print_table(results: list[Result]) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options; `measures` are those that they choose."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="S", help="the largest size (default S)")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these measures alone")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="these measures alone, or those of these modules; may be given again",
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of each side (default 5)")
     parser.add_argument("--home", type=Path, help="keep server and data here, for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run to FILE")
     options = parser.parse_args(arguments)
-    unknown = set(options.only) - {path.stem for path in _modules()}
+    known = _measures_by_module()
+    unknown = set(options.only) - {name for module, found in known.items() for name in (module, *_names(found))}
     if unknown:
-        known = ", ".join(path.stem for path in _modules())
-        parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {known}")
+        names = ", ".join(sorted(name for found in known.values() for name in _names(found)))
+        parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {names}")
+    options.measures = _measures(known, options.only)
     if options.runs < 1:
         parser.error("--runs must be at least 1")
     return options
 
 
-def _modules() -> list[Path]:
-    return sorted(path for path in (BENCH / "measures").glob("*.py") if path.stem != "__init__")
+def _measures_by_module() -> dict[str, list[Measure]]:
+    found = {}
+    for path in sorted((BENCH / "measures").glob("*.py")):
+        if path.stem != "__init__":
+            module = importlib.import_module(f"measures.{path.stem}")
+            found[path.stem] = getattr(module, "MEASURES", None) or [module.MEASURE]
+    return found
 
 
-def _measures(only: list[str]) -> list[Measure]:
-    modules = [
-        importlib.import_module(f"measures.{path.stem}") for path in _modules() if path.stem in (only or path.stem)
+def _names(measures: list[Measure]) -> list[str]:
+    return [measure.name for measure in measures]
+
+
+def _measures(known: dict[str, list[Measure]], only: list[str]) -> list[Measure]:
+    """Those named, or all. Where a module is called as one of its measures, the name is that of the measure."""
+    chosen = [
+        measure
+        for module, found in known.items()
+        for measure in found
+        if not only or measure.name in only or (module in only and module not in _names(found))
     ]
-    found = [measure for module in modules for measure in getattr(module, "MEASURES", None) or [module.MEASURE]]
     # Those that serve as reference of others first.
-    return sorted(found, key=lambda measure: bool(measure.reference_measure))
+    return sorted(chosen, key=lambda measure: bool(measure.reference_measure))
 
 
 @contextmanager

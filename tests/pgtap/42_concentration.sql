@@ -137,6 +137,8 @@ insert into ledger.paying_cents (
 select p.customer_id, 'XTS', 400, 0, 0, 0, 0, false, 'infinity'
 from ledger.paying_cents p
 where not p.is_only_currency;
+delete from ledger.price_cents;
+call pipeline.add_to_prices(null, 1);
 update meta.coverage set paying_on = complete_through;
 select results_eq(
     $$

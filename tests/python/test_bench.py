@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import main
 from measure import Measure, Sample
 from results import Result, exceeds_memory, exponent, ratio, spread, verdict
 
@@ -79,6 +80,30 @@ def test_memory_is_bound_by_the_settings(taken, is_more):
     one = result([1], [1])
     one.ours = [Sample(1, 1, memory=taken)]
     assert exceeds_memory(one) is is_more
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        pytest.param(["--only", "more_reads"], ["more_reads"], id="a measure"),
+        pytest.param(["--only", "importing"], ["import", "import_whole"], id="a module"),
+        pytest.param(["--only", "reads"], ["reads"], id="a measure called as its module"),
+        pytest.param(["--only", "reads", "mrr_at"], ["mrr_at", "reads"], id="two"),
+        pytest.param(["--only", "refresh", "--only", "rebuild"], ["rebuild", "refresh"], id="one after the other"),
+    ],
+)
+def test_measures_are_chosen_by_name_or_by_module(asked, names):
+    assert [one.name for one in main.parse(asked).measures] == names
+
+
+def test_all_measures_are_chosen_where_none_is_named():
+    assert {"import", "more_reads", "refresh", "simulation"} < {one.name for one in main.parse([]).measures}
+
+
+def test_an_unknown_measure_is_told_with_those_that_are_there(capsys):
+    with pytest.raises(SystemExit):
+        main.parse(["--only", "mrr_at", "speed"])
+    assert "there is no measure speed; there are import, import_whole, more_reads, mrr_at" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ KEPT = {
     "days": "select * from ledger.daily_change_cents order by effective_on, currency, kind",
     "terms": "select * from ledger.daily_term_cents order by starts_on, currency, months, is_renewal",
     "paying": "select * from ledger.paying_cents order by customer_id, currency",
+    "prices": "select * from ledger.price_cents order by currency, is_only_currency, by_month, by_year, by_other, mrr",
     "cohorts": "select * from ledger.cohort_month_cents order by cohort, is_new, month, currency, customer_id",
     "fates": "select * from billing.fate_cents order by customer_id, currency, status, became",
     "histories": "select * from ledger.history order by customer_id",

@@ -43,6 +43,7 @@ WRITES = {
     "ledger.movement": set(),
     "ledger.movement_cents": DATA,
     "ledger.paying_cents": DATA,
+    "ledger.price_cents": DATA,
     "ledger.true_mrr_cents": DATA,
     "meta.batch": DATA,
     "meta.coverage": {"update"},

@@ -40,6 +40,10 @@ CONTENT = {
     "days": "select to_jsonb(d) from ledger.daily_change_cents d order by effective_on, currency, kind",
     "terms": "select to_jsonb(t) from ledger.daily_term_cents t order by starts_on, currency, months, is_renewal",
     "paying": "select to_jsonb(p) from ledger.paying_cents p order by customer_id, currency",
+    "prices": """
+        select to_jsonb(k) from ledger.price_cents k
+        order by currency, is_only_currency, by_month, by_year, by_other, mrr
+    """,
     "cohorts": """
         select to_jsonb(k) from ledger.cohort_month_cents k order by cohort, is_new, month, currency, customer_id
     """,
