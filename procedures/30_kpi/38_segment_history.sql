@@ -50,20 +50,20 @@ begin atomic
     paid as (
         select
             t.customer_id,
-            d.day,
+            case when d.begins then t.starts_on else t.ends_on end as day,
             t.term,
-            sum(d.mrr * c.factor) as change
+            sum(case when d.begins then t.mrr else - t.mrr end * c.factor) as change
         from kpi.charge_term t
         join kpi.currency c
             on c.currency = t.currency
-        cross join lateral (values (t.starts_on, t.mrr), (t.ends_on, - t.mrr)) d (day, mrr)
+        cross join (values (true), (false)) d (begins)
         where p_attribute = 'term'
             and t.customer_id = any(array(select b.customer_id from billed b where not b.is_of_one_term))
             and t.starts_on <= (select v.complete_through from kpi.coverage v)
             and t.has_mrr
             and t.term is not null
-        group by t.customer_id, d.day, t.term
-        having sum(d.mrr * c.factor) <> 0
+        group by t.customer_id, 2, t.term
+        having sum(case when d.begins then t.mrr else - t.mrr end * c.factor) <> 0
     ),
     paying as (
         select

@@ -49,27 +49,50 @@ begin atomic
     -- By currency and by price band the ledger itself tells the segment.
     with history as materialized (
         select
-            h.customer_id,
-            h.effective_on,
-            h.segment,
-            count(*) over (partition by h.customer_id) = 1 as is_only
-        from kpi.coverage v
-        join kpi.segment_history(p_attribute) h
-            on h.effective_on <= v.complete_through
-        where p_attribute not in ('currency', 'price_band')
-            and h.effective_on < p_boundaries[cardinality(p_boundaries)]
+            s.customer_id,
+            s.effective_on,
+            s.segment
+        from (
+            select
+                h.customer_id,
+                h.effective_on,
+                h.segment,
+                lag(h.segment) over (partition by h.customer_id order by h.effective_on) as before
+            from kpi.segment_history(p_attribute) h
+            where p_attribute not in ('currency', 'price_band')
+                and h.effective_on <= (select v.complete_through from kpi.coverage v)
+                and h.effective_on < p_boundaries[cardinality(p_boundaries)]
+        ) s
+        where s.segment is distinct from s.before
     ),
-    -- Whose segment changes, or MRR is one of several currencies.
-    moving as materialized (
-        select h.customer_id
-        from history h
-        where not h.is_only
-        union
-        select l.customer_id
-        from kpi.balance l
-        where p_attribute <> 'currency'
-        group by l.customer_id
-        having min(l.currency) <> max(l.currency)
+    -- Who moves: pays in several currencies, changes the segment, or has MRR before it has one.
+    -- (Added up, not joined: how many rows a history has is nothing that the planner knows.)
+    standing as materialized (
+        select
+            k.customer_id,
+            min(k.segment) as segment,
+            min(k.currency) <> max(k.currency)
+            or min(k.segment_from) < max(k.segment_from)
+            or min(k.segment_from) > min(k.paid_from) as is_moving
+        from (
+            select
+                l.customer_id,
+                l.currency,
+                l.effective_on as paid_from,
+                null as segment,
+                null as segment_from
+            from kpi.balance l
+            where p_attribute <> 'currency'
+            union all
+            select
+                h.customer_id,
+                null,
+                null,
+                h.segment,
+                h.effective_on
+            from history h
+        ) k
+        group by k.customer_id
     ),
     event as (
         select
@@ -85,7 +108,7 @@ begin atomic
         join kpi.currency c
             on c.currency = l.currency
         where l.effective_on < p_boundaries[cardinality(p_boundaries)]
-            and l.customer_id in (select m.customer_id from moving m)
+            and l.customer_id in (select s.customer_id from standing s where s.is_moving)
         union all
         select
             h.customer_id,
@@ -95,7 +118,7 @@ begin atomic
             true,
             h.segment
         from history h
-        where h.customer_id in (select m.customer_id from moving m)
+        where h.customer_id in (select s.customer_id from standing s where s.is_moving)
     ),
     -- MRR at the end of the event's day, and how often the segment was set until then.
     running as (
@@ -196,12 +219,12 @@ begin atomic
             case p_attribute
                 when 'currency' then f.currency
                 when 'price_band' then kpi.price_band(case when f.opening > 0 then f.opening else f.entered end * c.factor)
-                else h.segment
+                else s.segment
             end as segment,
             case p_attribute
                 when 'currency' then f.currency
                 when 'price_band' then kpi.price_band(f.closing * c.factor)
-                else h.segment
+                else s.segment
             end as closed_in,
             f.period,
             f.kind,
@@ -213,9 +236,9 @@ begin atomic
         from followed f
         join kpi.currency c
             on c.currency = f.currency
-        left join history h
-            on h.customer_id = f.customer_id
-        where not exists (select from moving m where m.customer_id = f.customer_id)
+        left join standing s
+            on s.customer_id = f.customer_id
+        where s.is_moving is not true
     ),
     -- One row a segment of the opening, one of the closing, and period.
     flow as (
