@@ -40,8 +40,8 @@ begin atomic
             from kpi.charge_term t
             where p_attribute = 'term'
                 and t.has_mrr
-                and t.starts_on <= (select v.complete_through from kpi.coverage v)
             group by t.customer_id, t.currency, t.term
+            having min(t.starts_on) <= (select v.complete_through from kpi.coverage v)
         ) t
         group by t.customer_id
     ),
