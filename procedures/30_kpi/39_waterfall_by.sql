@@ -17,8 +17,10 @@
 -- make NRR and GRR of the segment. By term, churn of a term can be seen once that term has
 -- passed (R11): with a truncated history, yearly customers cannot have left in its first year.
 --
--- One pass over the ledger serves all periods and segments: the changes of a customer and of
--- its segment are put into one order, and customers without either in a period need no row.
+-- One pass over the ledger serves all periods and segments: the balances of a customer begin and
+-- end a period, and customers without a change in it need no row. Those who change the segment,
+-- or pay in several currencies, are few, and are followed apart: their changes and those of the
+-- segment are put into one order.
 create or replace function kpi.waterfall_by(p_attribute text, p_boundaries date[])
 returns table (
     segment text,

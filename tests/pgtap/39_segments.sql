@@ -254,7 +254,7 @@ select results_eq(
     'mrr_monthly_by follows price bands'
 );
 
--- hal's first MRR is stated for a time of no known term; from 03-01 on he pays by the month.
+-- hal's first MRR is stated for a time of no known term; from 03-01 on he pays for two months.
 savepoint before_unknown_term;
 insert into raw.invoice (
     customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end,
@@ -266,8 +266,8 @@ values
     '2024-03-01 00:00 UTC', 0, 7000
 ),
 (
-    'hal', 'in_hal_month', 1, 'sub_hal', 'EUR', 'paid', '2024-03-01 00:00 UTC', '2024-03-01 00:00 UTC',
-    '2024-04-01 00:00 UTC', 7000, null
+    'hal', 'in_hal_term', 1, 'sub_hal', 'EUR', 'paid', '2024-03-01 00:00 UTC', '2024-03-01 00:00 UTC',
+    '2024-05-01 00:00 UTC', 14000, null
 );
 call pipeline.refresh('{hal}');
 select results_eq(
