@@ -19,7 +19,8 @@ select
         when m.months = 12 then 'year'
         when c.basis <> 'listed' or m.months is not null then 'other'
     end as term,
-    c.is_unpaid
+    c.is_unpaid,
+    c.mrr <> 0 as has_mrr
 from billing.charge_cents c
 cross join lateral (
     select case
@@ -39,4 +40,5 @@ comment on column kpi.charge_term.mrr is 'MRR, a month; of a credit, what it tak
 comment on column kpi.charge_term.months is 'Months of the term, or of the cycle that a proration belongs to; NULL where it is no whole number of months, or unknown.';
 comment on column kpi.charge_term.term is 'month, year or other; NULL where the source does not say how long is paid for.';
 comment on column kpi.charge_term.is_unpaid is 'True where the invoice is open or a draft.';
+comment on column kpi.charge_term.has_mrr is 'True where its MRR is not 0.';
 grant select on kpi.charge_term to pgmrr_reader, pgmrr_writer;

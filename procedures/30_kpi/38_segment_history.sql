@@ -30,52 +30,50 @@ begin atomic
             t.customer_id,
             min(t.starts_on) as starts_on,
             min(t.term) as term,
-            min(t.term) is not distinct from max(t.term)
-            and count(t.term) in (0, count(*))
-            and min(t.currency) = max(t.currency) as is_of_one_term
-        from kpi.coverage v
-        join kpi.charge_term t
-            on t.starts_on <= v.complete_through
-        where p_attribute = 'term'
-            and t.mrr <> 0
-        group by t.customer_id
-    ),
-    paid as (
-        select
-            e.customer_id,
-            e.day,
-            coalesce(sum(e.mrr) filter (where e.term = 'month'), 0) as by_month,
-            coalesce(sum(e.mrr) filter (where e.term = 'year'), 0) as by_year,
-            coalesce(sum(e.mrr) filter (where e.term = 'other'), 0) as by_other
+            count(*) = 1 as is_of_one_term
         from (
             select
                 t.customer_id,
+                t.currency,
                 t.term,
-                d.day,
-                d.mrr * c.factor as mrr
-            from kpi.coverage v
-            join kpi.charge_term t
-                on t.starts_on <= v.complete_through
-            join kpi.currency c
-                on c.currency = t.currency
-            join billed b
-                on b.customer_id = t.customer_id
-                and not b.is_of_one_term
-            cross join lateral (values (t.starts_on, t.mrr), (t.ends_on, - t.mrr)) d (day, mrr)
+                min(t.starts_on) as starts_on
+            from kpi.charge_term t
             where p_attribute = 'term'
-        ) e
-        group by e.customer_id, e.day
+                and t.has_mrr
+            group by t.customer_id, t.currency, t.term
+            having min(t.starts_on) <= (select v.complete_through from kpi.coverage v)
+        ) t
+        group by t.customer_id
     ),
-    -- A renewal that changes nothing ends and starts on the same day, and is no change.
+    -- The charges of the others are looked up by the key, where a join would read all. A renewal
+    -- that changes nothing ends and starts on the same day, and is no change.
+    paid as (
+        select
+            t.customer_id,
+            case when d.begins then t.starts_on else t.ends_on end as day,
+            t.term,
+            sum(case when d.begins then t.mrr else - t.mrr end * c.factor) as change
+        from kpi.charge_term t
+        join kpi.currency c
+            on c.currency = t.currency
+        cross join (values (true), (false)) d (begins)
+        where p_attribute = 'term'
+            and t.customer_id = any(array(select b.customer_id from billed b where not b.is_of_one_term))
+            and t.starts_on <= (select v.complete_through from kpi.coverage v)
+            and t.has_mrr
+            and t.term is not null
+        group by t.customer_id, 2, t.term
+        having sum(case when d.begins then t.mrr else - t.mrr end * c.factor) <> 0
+    ),
     paying as (
         select
             p.customer_id,
             p.day,
-            sum(p.by_month) over up_to_day as by_month,
-            sum(p.by_year) over up_to_day as by_year,
-            sum(p.by_other) over up_to_day as by_other
+            sum(coalesce(sum(p.change) filter (where p.term = 'month'), 0)) over up_to_day as by_month,
+            sum(coalesce(sum(p.change) filter (where p.term = 'year'), 0)) over up_to_day as by_year,
+            sum(coalesce(sum(p.change) filter (where p.term = 'other'), 0)) over up_to_day as by_other
         from paid p
-        where (p.by_month, p.by_year, p.by_other) <> (0, 0, 0)
+        group by p.customer_id, p.day
         window up_to_day as (partition by p.customer_id order by p.day)
     ),
     priced as (

@@ -17,8 +17,10 @@
 -- make NRR and GRR of the segment. By term, churn of a term can be seen once that term has
 -- passed (R11): with a truncated history, yearly customers cannot have left in its first year.
 --
--- One pass over the ledger serves all periods and segments: the changes of a customer and of
--- its segment are put into one order, and customers without either in a period need no row.
+-- One pass over the ledger serves all periods and segments: the balances of a customer begin and
+-- end a period, and customers without a change in it need no row. Those who change the segment,
+-- or pay in several currencies, are few, and are followed apart: their changes and those of the
+-- segment are put into one order.
 create or replace function kpi.waterfall_by(p_attribute text, p_boundaries date[])
 returns table (
     segment text,
@@ -46,10 +48,57 @@ language sql
 stable
 parallel safe
 begin atomic
-    with event as (
+    -- By currency and by price band the ledger itself tells the segment.
+    with history as materialized (
+        select
+            s.customer_id,
+            s.effective_on,
+            s.segment
+        from (
+            select
+                h.customer_id,
+                h.effective_on,
+                h.segment,
+                lag(h.segment) over (partition by h.customer_id order by h.effective_on) as before
+            from kpi.segment_history(p_attribute) h
+            where p_attribute not in ('currency', 'price_band')
+                and h.effective_on <= (select v.complete_through from kpi.coverage v)
+                and h.effective_on < p_boundaries[cardinality(p_boundaries)]
+        ) s
+        where s.segment is distinct from s.before
+    ),
+    -- Who moves: pays in several currencies, changes the segment, or has MRR before it has one.
+    -- (Added up, not joined: how many rows a history has is nothing that the planner knows.)
+    standing as materialized (
+        select
+            k.customer_id,
+            min(k.segment) as segment,
+            min(k.currency) <> max(k.currency)
+            or min(k.segment_from) < max(k.segment_from)
+            or min(k.segment_from) > min(k.paid_from) as is_moving
+        from (
+            select
+                l.customer_id,
+                l.currency,
+                l.effective_on as paid_from,
+                null as segment,
+                null as segment_from
+            from kpi.balance l
+            where p_attribute <> 'currency'
+            union all
+            select
+                h.customer_id,
+                null,
+                null,
+                h.segment,
+                h.effective_on
+            from history h
+        ) k
+        group by k.customer_id
+    ),
+    event as (
         select
             l.customer_id,
-            case when p_attribute = 'currency' then l.currency else '' end as part,
             l.effective_on,
             l.kind,
             l.change * c.factor as change,
@@ -61,25 +110,22 @@ begin atomic
         join kpi.currency c
             on c.currency = l.currency
         where l.effective_on < p_boundaries[cardinality(p_boundaries)]
+            and l.customer_id in (select s.customer_id from standing s where s.is_moving)
         union all
         select
             h.customer_id,
-            h.part,
             h.effective_on,
             null,
             0,
             true,
             h.segment
-        from kpi.coverage v
-        join kpi.segment_history(p_attribute) h
-            on h.effective_on <= v.complete_through
-        where h.effective_on < p_boundaries[cardinality(p_boundaries)]
+        from history h
+        where h.customer_id in (select s.customer_id from standing s where s.is_moving)
     ),
     -- MRR at the end of the event's day, and how often the segment was set until then.
     running as (
         select
             e.customer_id,
-            e.part,
             e.effective_on,
             e.kind,
             e.change,
@@ -87,18 +133,20 @@ begin atomic
             sum(e.change) over up_to_day as mrr,
             count(*) filter (where e.sets_segment) over up_to_day as times_set
         from event e
-        window up_to_day as (partition by e.customer_id, e.part order by e.effective_on)
+        window up_to_day as (partition by e.customer_id order by e.effective_on)
     ),
     -- Period 0 makes the first opening.
     placed as (
         select
             r.customer_id,
-            r.part,
             r.effective_on,
             r.kind,
             r.change,
             r.mrr,
-            max(r.segment) over (partition by r.customer_id, r.part, r.times_set) as segment,
+            case p_attribute
+                when 'price_band' then kpi.price_band(r.mrr)
+                else max(r.segment) over (partition by r.customer_id, r.times_set)
+            end as segment,
             case
                 when r.effective_on >= v.observed_from then width_bucket(r.effective_on, p_boundaries)
                 else 0
@@ -109,7 +157,6 @@ begin atomic
     customer as (
         select
             p.customer_id,
-            p.part,
             p.period,
             sum(p.change) filter (where p.kind = 'preexisting') as preexisting,
             sum(p.change) filter (where p.kind = 'new') as new,
@@ -123,7 +170,7 @@ begin atomic
             (array_agg(p.mrr order by p.effective_on desc))[1] as closing,
             (array_agg(p.segment order by p.effective_on desc))[1] as closed_in
         from placed p
-        group by p.customer_id, p.part, p.period
+        group by p.customer_id, p.period
     ),
     opened as (
         select
@@ -131,12 +178,96 @@ begin atomic
             coalesce(lag(c.closing) over by_period, 0) as opening,
             lag(c.closed_in) over by_period as opened_in
         from customer c
-        window by_period as (partition by c.customer_id, c.part order by c.period)
+        window by_period as (partition by c.customer_id order by c.period)
     ),
-    -- Each customer where it opens or enters, and where it closes.
-    leg as (
+    -- All others: a row of the ledger, with the balances of its period.
+    steady as (
+        select
+            l.customer_id,
+            l.currency,
+            l.kind,
+            l.change,
+            case
+                when l.effective_on >= v.observed_from then width_bucket(l.effective_on, p_boundaries)
+                else 0
+            end as period,
+            l.effective_on,
+            l.balance
+        from kpi.coverage v
+        join kpi.ledger l
+            on l.effective_on <= v.complete_through
+        where l.effective_on < p_boundaries[cardinality(p_boundaries)]
+    ),
+    followed as (
+        select
+            s.customer_id,
+            s.currency,
+            s.period,
+            s.kind,
+            s.change,
+            row_number() over in_period = 1 as is_first,
+            first_value(s.balance - s.change) over in_period as opening,
+            first_value(s.balance) over in_period as entered,
+            last_value(s.balance) over in_period as closing
+        from steady s
+        window in_period as (
+            partition by s.customer_id, s.currency, s.period
+            order by s.effective_on
+            rows between unbounded preceding and unbounded following
+        )
+    ),
+    settled as (
+        select
+            case p_attribute
+                when 'currency' then f.currency
+                when 'price_band' then kpi.price_band(case when f.opening > 0 then f.opening else f.entered end * c.factor)
+                else s.segment
+            end as segment,
+            case p_attribute
+                when 'currency' then f.currency
+                when 'price_band' then kpi.price_band(f.closing * c.factor)
+                else s.segment
+            end as closed_in,
+            f.period,
+            f.kind,
+            f.change,
+            f.is_first,
+            f.opening,
+            f.closing,
+            c.factor
+        from followed f
+        join kpi.currency c
+            on c.currency = f.currency
+        left join standing s
+            on s.customer_id = f.customer_id
+        where s.is_moving is not true
+    ),
+    -- One row a segment of the opening, one of the closing, and period.
+    flow as (
+        select
+            s.segment,
+            s.closed_in,
+            s.period,
+            sum(s.change) filter (where s.kind = 'preexisting') * s.factor as preexisting,
+            sum(s.change) filter (where s.kind = 'new') * s.factor as new,
+            sum(s.change) filter (where s.kind = 'reactivation') * s.factor as reactivation,
+            sum(s.change) filter (where s.kind = 'expansion') * s.factor as expansion,
+            sum(s.change) filter (where s.kind = 'contraction') * s.factor as contraction,
+            sum(s.change) filter (where s.kind = 'rounding') * s.factor as rounding,
+            sum(s.change) filter (where s.kind = 'churn') * s.factor as churn,
+            coalesce(sum(s.closing) filter (where s.is_first), 0) * s.factor as closing,
+            count(*) filter (where s.is_first and s.opening > 0) as customers_opening,
+            count(*) filter (where s.is_first and s.closing > 0) as customers_closing,
+            count(*) filter (where s.is_first and s.opening > 0 and s.closing = 0) as customers_lost,
+            coalesce(sum(s.closing - s.opening) filter (where s.is_first and s.opening > 0), 0) * s.factor as kept_change,
+            coalesce(sum(least(s.closing - s.opening, 0)) filter (where s.is_first and s.opening > 0), 0)
+            * s.factor as losses
+        from settled s
+        group by s.segment, s.closed_in, s.period, s.factor
+        union all
         select
             case when o.opening > 0 then o.opened_in else o.entered end as segment,
+            o.closed_in,
             o.period,
             o.preexisting,
             o.new,
@@ -145,19 +276,39 @@ begin atomic
             o.contraction,
             o.rounding,
             o.churn,
-            - o.closing as moved,
-            case when o.opening > 0 then -1 else 0 end as customers,
-            case when o.opening > 0 and o.closing = 0 then 1 else 0 end as customers_lost,
-            case when o.opening > 0 then o.closing - o.opening else 0 end as kept_change,
-            case when o.opening > 0 then least(o.closing - o.opening, 0) else 0 end as losses,
-            true as is_there
+            o.closing,
+            case when o.opening > 0 then 1 else 0 end,
+            case when o.closing > 0 then 1 else 0 end,
+            case when o.opening > 0 and o.closing = 0 then 1 else 0 end,
+            case when o.opening > 0 then o.closing - o.opening else 0 end,
+            case when o.opening > 0 then least(o.closing - o.opening, 0) else 0 end
         from opened o
         where o.opening > 0
             or o.has_mrr
+    ),
+    -- Each customer where it opens or enters, and where it closes.
+    leg as (
+        select
+            f.segment,
+            f.period,
+            f.preexisting,
+            f.new,
+            f.reactivation,
+            f.expansion,
+            f.contraction,
+            f.rounding,
+            f.churn,
+            - f.closing as moved,
+            - f.customers_opening as customers,
+            f.customers_lost,
+            f.kept_change,
+            f.losses,
+            true as is_there
+        from flow f
         union all
         select
-            o.closed_in,
-            o.period,
+            f.closed_in,
+            f.period,
             null,
             null,
             null,
@@ -165,14 +316,14 @@ begin atomic
             null,
             null,
             null,
-            o.closing,
-            1,
+            f.closing,
+            f.customers_closing,
             0,
             0,
             0,
             true
-        from opened o
-        where o.closing > 0
+        from flow f
+        where f.customers_closing > 0
     ),
     -- A row for every segment and period, so that what stays is carried on.
     legs as (

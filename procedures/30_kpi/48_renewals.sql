@@ -29,25 +29,60 @@ begin atomic
     -- For its error alone.
     select count(*) from kpi.covered_range(p_from, p_to);
 
-    with running as (
+    -- All that is not over yet, read once: what runs, and what begins later.
+    with ahead as materialized (
         select
             t.customer_id,
             t.subscription_id,
             t.currency,
+            t.starts_on,
             t.ends_on,
-            sum(t.mrr) as mrr,
-            coalesce(sum(t.mrr) filter (where t.is_unpaid), 0) as unpaid,
-            (array_agg(t.term order by t.mrr desc, t.months desc))[1] as term
-        from kpi.coverage v
-        join kpi.charge_term t
-            on t.starts_on <= v.complete_through
-            and t.ends_on > v.complete_through
-        where v.observed_from <= v.complete_through
-            and t.ends_on < 'infinity'
-            and (p_from is null or t.ends_on >= p_from)
-            and (p_to is null or t.ends_on <= p_to)
-        group by t.customer_id, t.subscription_id, t.currency, t.ends_on
-        having sum(t.mrr) <> 0
+            t.mrr,
+            t.months,
+            t.term,
+            t.is_unpaid
+        from kpi.charge_term t
+        where t.ends_on > (
+            select v.complete_through
+            from kpi.coverage v
+            where v.observed_from <= v.complete_through
+        )
+    ),
+    running as (
+        select
+            a.customer_id,
+            a.subscription_id,
+            a.currency,
+            c.factor,
+            a.ends_on,
+            sum(a.mrr) as mrr,
+            coalesce(sum(a.mrr) filter (where a.is_unpaid), 0) as unpaid,
+            (array_agg(a.term order by a.mrr desc, a.months desc))[1] as term
+        from ahead a
+        join kpi.currency c
+            on c.currency = a.currency
+        where a.starts_on <= (select v.complete_through from kpi.coverage v)
+            and a.ends_on < 'infinity'
+            and (p_from is null or a.ends_on >= p_from)
+            and (p_to is null or a.ends_on <= p_to)
+        group by a.customer_id, a.subscription_id, a.currency, c.factor, a.ends_on
+        having sum(a.mrr) <> 0
+    ),
+    -- Which of them go on: only charges that are not over yet can tell.
+    renewed as (
+        select distinct
+            r.customer_id,
+            r.subscription_id,
+            r.currency,
+            r.ends_on
+        from running r
+        join ahead n
+            on n.customer_id = r.customer_id
+            and n.subscription_id = r.subscription_id
+            and n.currency = r.currency
+            and n.starts_on <= r.ends_on
+            and n.ends_on > r.ends_on
+            and n.mrr > 0
     )
     select
         r.ends_on,
@@ -55,28 +90,20 @@ begin atomic
         u.name,
         r.subscription_id,
         r.term,
-        r.mrr * c.factor,
+        r.mrr * r.factor,
         r.currency,
         r.mrr,
-        least(greatest(r.unpaid, 0), greatest(r.mrr, 0)) * c.factor,
-        exists (
-            select
-            from kpi.charge_term n
-            where n.customer_id = r.customer_id
-                and n.currency = r.currency
-                and n.subscription_id = r.subscription_id
-                and n.starts_on <= r.ends_on
-                and n.ends_on > r.ends_on
-                -- As r does: so only charges that still run are compared.
-                and n.ends_on > (select v.complete_through from kpi.coverage v)
-                and n.mrr > 0
-        )
+        least(greatest(r.unpaid, 0), greatest(r.mrr, 0)) * r.factor,
+        n.customer_id is not null
     from running r
-    join kpi.currency c
-        on c.currency = r.currency
+    left join renewed n
+        on n.customer_id = r.customer_id
+        and n.subscription_id = r.subscription_id
+        and n.currency = r.currency
+        and n.ends_on = r.ends_on
     left join kpi.customer u
         on u.customer_id = r.customer_id
-    order by r.ends_on, r.mrr * c.factor desc, r.customer_id collate "C", r.subscription_id collate "C", r.currency collate "C";
+    order by r.ends_on, r.mrr * r.factor desc, r.customer_id collate "C", r.subscription_id collate "C", r.currency collate "C";
 end;
 
 comment on function kpi.renewals(date, date) is

@@ -11,18 +11,16 @@ select
     c.mrr * 0.01 * y.factor as mrr,
     c.is_unpaid,
     case when c.net > 0 and i.discount > 0 then i.discount::numeric / (c.net + i.discount) else 0 end as discount
-from meta.coverage v
-join billing.charge_cents c
-    on c.starts_on <= v.complete_through
-    and c.ends_on > v.complete_through
-    and c.mrr > 0
+from billing.charge_cents c
 join ledger.currency y
     on y.currency = c.currency
 join raw.invoice i
     on i.customer_id = c.customer_id
     and i.invoice_id = c.invoice_id
     and i.superseded_by is null
-where v.observed_from <= v.complete_through;
+where c.mrr > 0
+    and c.starts_on <= (select v.complete_through from meta.coverage v)
+    and c.ends_on > (select v.complete_through from meta.coverage v where v.observed_from <= v.complete_through);
 
 comment on view kpi.charge_running is 'R1 to R9: the charges in force on the last covered day with MRR above 0, one row each, in the reporting currency.';
 comment on column kpi.charge_running.customer_id is 'The customer.';

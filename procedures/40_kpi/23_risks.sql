@@ -314,13 +314,15 @@ begin atomic
             count(*) as customers
         from (
             select
-                sum(m.change) as won,
-                row_number() over (order by sum(m.change) desc) as place
-            from company c
-            cross join lateral kpi.movements(c.recent_from, c.complete_through) m
-            where m.kind in ('new', 'reactivation', 'expansion')
-                and c.recent_from <= c.complete_through
-            group by m.customer_id
+                sum(l.change * y.factor) as won,
+                row_number() over (order by sum(l.change * y.factor) desc) as place
+            from kpi.ledger l
+            join kpi.currency y
+                on y.currency = l.currency
+            where l.kind in ('new', 'reactivation', 'expansion')
+                and l.effective_on >= (select c.recent_from from company c)
+                and l.effective_on <= (select c.complete_through from company c)
+            group by l.customer_id
         ) w
     ),
     growth_by_few as (
