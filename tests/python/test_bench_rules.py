@@ -68,7 +68,9 @@ def test_customers_that_several_processors_share_are_the_same(session, connectio
     assert shared > 2000
     assert compare(session, connection) > 10_000
     connection.execute("delete from billing.charge_cents where customer_id like '%7'")
-    connection.execute("update ledger.movement_cents set change = change + 1 where customer_id like '%8' and change > 0")
+    connection.execute(
+        "update ledger.movement_cents set change = change + 1 where customer_id like '%8' and change > 0"
+    )
     connection.execute("delete from billing.fate_cents where customer_id like '%9'")
     connection.execute("call pipeline.rebuild()")
     assert compare(session, connection) > 10_000
