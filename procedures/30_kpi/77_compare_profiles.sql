@@ -64,15 +64,23 @@ begin atomic
         group by 1, 2
         having bool_and(l.kind = 'churn')
     ),
+    churned as materialized (
+        select
+            e.month,
+            count(*) as customers
+        from event e
+        group by e.month
+    ),
     six_months as materialized (
         select
             count(*) filter (where m.is_whole and m.churn_is_observable and m.customers_opening > 0) as months,
-            avg(e.churned / nullif(m.customers_opening, 0)::numeric) as churn_rate
+            avg(coalesce(c.customers, 0) / nullif(m.customers_opening, 0)::numeric) as churn_rate
         from asked a
         join kpi.mrr_monthly m
             on m.month < date_trunc('month', a.last_on::timestamp)
             and m.month >= date_trunc('month', a.last_on::timestamp) - interval '6 months'
-        cross join lateral (select count(*) as churned from event e where e.month = m.month) e
+        left join churned c
+            on c.month = m.month
     ),
     observable as materialized (
         select count(*) as months

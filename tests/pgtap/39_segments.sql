@@ -2,7 +2,7 @@
 begin;
 -- Many small calls: compiling their plans would take longer than running them.
 set local jit = off;
-select plan(33);
+select plan(32);
 
 \ir companies/complete.sql
 
@@ -253,37 +253,6 @@ select results_eq(
     $$,
     'mrr_monthly_by follows price bands'
 );
-
--- hal's first MRR is stated for a time of no known term; from 03-01 on he pays for two months.
-savepoint before_unknown_term;
-insert into raw.invoice (
-    customer_id, invoice_id, batch_id, subscription_id, currency, status, issued_at, line_period_start, line_period_end,
-    total, monthly
-)
-values
-(
-    'hal', 'in_hal_listed', 1, 'sub_hal', 'EUR', 'paid', '2024-01-01 00:00 UTC', '2024-01-01 00:00 UTC',
-    '2024-03-01 00:00 UTC', 0, 7000
-),
-(
-    'hal', 'in_hal_term', 1, 'sub_hal', 'EUR', 'paid', '2024-03-01 00:00 UTC', '2024-03-01 00:00 UTC',
-    '2024-05-01 00:00 UTC', 14000, null
-);
-call pipeline.refresh('{hal}');
-select results_eq(
-    $$
-    select m.month, m.new, m.churn, m.moved, m.closing, m.customers
-    from kpi.mrr_monthly_by('term') m
-    where m.segment is null
-    $$,
-    $$
-    values
-    (date '2024-01-01', 70.00, 0.00, 0.00, 70.00, 1::bigint), ('2024-02-01', 0, 0, 0, 70, 1),
-    ('2024-03-01', 0, 0, -70, 0, 0)
-    $$,
-    'MRR whose term is not known yet is in no term''s segment'
-);
-rollback to before_unknown_term;
 
 -- kpi.retention_by -----------------------------------------------------------------------------
 --
