@@ -77,12 +77,13 @@ where superseded_by is null
         or greatest(line_period_start, line_period_end) = line_period_start
     );
 
+-- A name of a time zone is looked up for each row that is stored; UTC is `interval '0'`.
 -- squawk-ignore require-concurrent-index-creation
 create index invoice_that_looks_wrong on raw.invoice (customer_id, invoice_id)
 where superseded_by is null
     and (
         status = 'draft'
-        or (due_at at time zone 'UTC')::date < (issued_at at time zone 'UTC')::date
+        or (due_at at time zone interval '0')::date < (issued_at at time zone interval '0')::date
         or (
             exclusive_tax is null
             and inclusive_tax is null
@@ -96,7 +97,8 @@ where superseded_by is null
         or (
             monthly is null
             and line_period_end < 'infinity'
-            and line_period_end at time zone 'UTC' > line_period_start at time zone 'UTC' + interval '3 years'
+            and line_period_end at time zone interval '0'
+            > line_period_start at time zone interval '0' + interval '3 years'
         )
     );
 

@@ -14,4 +14,8 @@ where superseded_by is null
         or greatest(line_period_start, line_period_end) = line_period_start
     );
 
+alter table raw.invoice
+drop constraint invoice_currency_has_three_letters,
+add constraint invoice_currency_has_three_letters check (currency ~ '^[A-Z]{3}$');
+
 reset role;

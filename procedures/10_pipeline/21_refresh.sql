@@ -108,11 +108,13 @@ begin
     v_factors := (select c.factors from meta.coverage c);
     call pipeline.update_currencies();
 
-    perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
+    perform pg_catalog.set_config('enable_seqscan', (v_kept is null)::text, true);
     call pipeline.add_to_prices(v_kept, -1);
     call pipeline.update_paying(v_kept);
     call pipeline.add_to_prices(v_kept, 1);
     call pipeline.add_to_cohorts(v_kept, 1);
+
+    perform pg_catalog.set_config('enable_seqscan', (v_customers is null)::text, true);
     -- Where a factor changed, the histories of all have been made anew.
     if exists (select from meta.coverage c where c.factors = v_factors) then
         call pipeline.keep_histories(v_customers);

@@ -31,7 +31,10 @@ begin
     on conflict on constraint price_pkey do update
     set customers = k.customers + excluded.customers;
 
-    delete from ledger.price_cents k where k.customers = 0;
+    -- What is taken out mostly comes back at once.
+    if p_sign > 0 then
+        delete from ledger.price_cents k where k.customers = 0;
+    end if;
 end;
 $$;
 

@@ -26,6 +26,7 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 -- Hardly a row is like another: to remember what each gave takes longer than to read it.
 set enable_memoize = off
+set enable_hashagg = off
 as $$
 begin
     create temp table read_invoices on commit drop as
@@ -218,7 +219,7 @@ begin
         and known.superseded_by is null
     order by j.customer_id, j.invoice_id;
 
-    -- Ids are many and long, and hardly one is there twice: their hashes tell which could be.
+    -- Ids are many and long, and hardly one is there twice: their hashes, sorted, tell which could be.
     with suspect as materialized (
         select h.hash
         from (

@@ -17,7 +17,7 @@
 -- make NRR and GRR of the segment. By term, churn of a term can be seen once that term has
 -- passed (R11): with a truncated history, yearly customers cannot have left in its first year.
 --
--- One pass over the ledger serves all periods and segments: the balances of a customer begin and
+-- A few passes over the ledger serve all periods and segments: the balances of a customer begin and
 -- end a period, and customers without a change in it need no row. Those who change the segment,
 -- or pay in several currencies, are few, and are followed apart: their changes and those of the
 -- segment are put into one order.

@@ -36,7 +36,7 @@ with suspect as materialized (
         and i.status in ('paid', 'open', 'draft')
         and (
             i.status = 'draft'
-            or (i.due_at at time zone 'UTC')::date < (i.issued_at at time zone 'UTC')::date
+            or (i.due_at at time zone interval '0')::date < (i.issued_at at time zone interval '0')::date
             or (
                 i.exclusive_tax is null
                 and i.inclusive_tax is null
@@ -50,7 +50,8 @@ with suspect as materialized (
             or (
                 i.monthly is null
                 and i.line_period_end < 'infinity'
-                and i.line_period_end at time zone 'UTC' > i.line_period_start at time zone 'UTC' + interval '3 years'
+                and i.line_period_end at time zone interval '0'
+                > i.line_period_start at time zone interval '0' + interval '3 years'
             )
         )
 ),

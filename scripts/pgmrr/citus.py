@@ -53,7 +53,7 @@ _PART = (
 )
 # What makes a customer's charges there.
 _RULES = ("call pipeline.apply_rules(", "call pipeline.apply_rules_anew(")
-# A server's part needs no dividing among processors: other servers work at the same time.
+# The query must stand in the statement, so that Citus inserts where the rows are: it cannot see into a function.
 _MANY = ("_of_many(p_customers)", "(p_customers)")
 
 

@@ -355,7 +355,7 @@ def test_tables_are_divided_alike(saas: tuple[str, str]) -> None:
         ).fetchall()
         by_customer = sum(table.is_by_customer for table in tables(connection))
     assert [(kind, alike) for kind, _, alike in laid] == [("distributed", 1), ("reference", 1)]
-    assert dict((kind, count) for kind, count, _ in laid)["distributed"] == by_customer >= 7
+    assert dict((kind, count) for kind, count, _ in laid)["distributed"] == by_customer == 10
 
 
 def test_a_server_without_citus_is_refused_in_a_line(new_database: Callable[..., str]) -> None:

@@ -8,7 +8,9 @@ from data import Bench
 from measure import Measure, Sample, Sides
 from pgmrr.rows import only_row
 
-KEPT_FOR_READERS = ["billing.fate_cents", "ledger.paying_cents", "ledger.cohort_month_cents", "ledger.history"]
+KEPT_FOR_READERS = [
+    "billing.fate_cents", "ledger.paying_cents", "ledger.price_cents", "ledger.cohort_month_cents", "ledger.history"
+]  # fmt: skip
 MADE = ", ".join([table.ours for table in duckdb_rules.TABLES.values()] + KEPT_FOR_READERS)
 
 
