@@ -176,7 +176,7 @@ def _after(manifest: Manifest) -> bytes:
     body = sql.SQL("do {}").format(
         sql.Literal(f"begin perform 1 from ({PLAIN_TEXT}) s;{sql.SQL('').join(checks).as_string(None)} end")
     )
-    rights = sql.SQL("")
+    rights: sql.Composable = sql.SQL("")
     if manifest.is_distributed:
         rights = _RIGHTS_ON_SEVERAL_SERVERS.format(
             schemas=sql.SQL(", ").join(map(sql.Identifier, sorted(set(catalog.SCHEMAS) - set(catalog.CODE_SCHEMAS))))
