@@ -138,7 +138,7 @@ MEASURES = [
         must=6,
         aim=2,
         open=_open_whole,
-        sizes=("S", "M"),
+        sizes=("M",),
         judged_at="",
         note="shown, not judged: the rebuild has a measure of its own",
     ),

@@ -92,7 +92,7 @@ def _open(bench: Bench) -> Iterator[Sides]:
 
 def _calls(pgbench: str, bench: Bench, script: Path) -> Sample:
     """Calls a second of two prepared sessions; connecting is not timed."""
-    length = ["--transactions", "200"] if bench.size == "XS" else ["--time", "3"]
+    length = {"XS": ["--transactions", "200"], "S": ["--time", "1"]}.get(bench.size, ["--time", "3"])
     clients = str(min(2, os.cpu_count() or 1))
     run = subprocess.run(
         [

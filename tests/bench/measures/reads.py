@@ -108,6 +108,7 @@ MEASURES = [
         must=None,
         aim=None,
         open=_alone,
+        sizes=("M", "L"),
         reference_measure="reads",
         note="DuckDB cannot repeat the draws of a forecast, and risks are written in words",
     ),

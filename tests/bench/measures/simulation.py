@@ -11,8 +11,8 @@ from data import Bench
 from measure import Measure, Sample, Sides
 from pgmrr.rows import only_row
 
-# A fifth of the customers of the large company and more: at L the million of the methodology.
-_COMPANIES = {"XS": 400, "S": 20_000, "M": 100_000, "L": 1_000_000, "XL": 1_000_000}
+# At L the million of the methodology.
+_COMPANIES = {"XS": 400, "S": 2_000, "M": 100_000, "L": 1_000_000, "XL": 1_000_000}
 
 _SIMULATE = "select simulation.simulate_abc('{Lee,Walker,Moore}', %s)"
 _BEGINS = "writing sessions"
