@@ -331,6 +331,27 @@ def test_what_is_kept_of_each_customer_is_made_where_the_rows_are(saas: tuple[st
 
 @pytest.mark.citus
 @on_citus
+def test_what_became_of_invoices_is_counted_where_the_rows_are(saas: tuple[str, str]) -> None:
+    """The counts alone come to the coordinator: each server groups its own invoices."""
+    with psycopg.connect(saas[1]) as connection:
+        parts = connection.execute(
+            "select count(*) from pg_dist_shard where logicalrelid = 'raw.invoice'::regclass"
+        ).fetchone()
+        body = connection.execute(
+            "select prosrc from pg_proc where oid = 'pipeline.fates(text[])'::regprocedure"
+        ).fetchone()
+        assert parts and body
+        counting = body[0].rpartition("return query")[2].partition(";")[0]
+        shown = plan(connection, counting.replace("p_customers", "null::text[]"))
+    assert f"Task Count: {parts[0]}\n" in shown
+    coordinator, _, task = shown.partition("->  Task")
+    assert "Aggregate" in task
+    assert "Aggregate" not in coordinator
+    assert not re.search("pull to coordinator|repartition|Distributed Subplan", shown)
+
+
+@pytest.mark.citus
+@on_citus
 def test_totals_by_day_are_added_up_where_the_rows_are(saas: tuple[str, str]) -> None:
     with psycopg.connect(saas[1]) as connection:
         [parts] = connection.execute(
